@@ -1,0 +1,2 @@
+//! The `resumed` binary.
+fn main() {}
