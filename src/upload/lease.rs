@@ -1,0 +1,236 @@
+//! Leases: one writer per upload, and the newest request wins.
+//!
+//! A lease lives in memory only. No lock file can be left behind by a crash, and handing an upload over takes as long
+//! as its holder needs to put away what it has in hand. The holder is asked to stop, never robbed: a lease ends when
+//! its [`Lease`] is dropped.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+
+use super::error::Interruption;
+use super::id::UploadId;
+use super::progress::Progress;
+
+/// How long a request waits for the holder to put away what it has; syncing a slow disk can take this long, a dead
+/// client's connection never does.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// All leases of the process.
+#[derive(Clone, Default)]
+pub struct Leases {
+    table: Arc<Mutex<HashMap<UploadId, Held>>>,
+}
+
+struct Held {
+    holder: Arc<Holder>,
+    /// The newest request that wants the upload; dropping the sender tells an older one that it lost its place.
+    next: Option<oneshot::Sender<Lease>>,
+}
+
+/// The side of a lease that other requests see.
+#[derive(Default)]
+pub struct Holder {
+    revoked: CancellationToken,
+    cause: OnceLock<Interruption>,
+    progress: OnceLock<Arc<Progress>>,
+}
+
+impl Holder {
+    /// How far the append that holds the lease has come; `None` when the holder is not appending.
+    pub fn progress(&self) -> Option<&Arc<Progress>> {
+        self.progress.get()
+    }
+
+    fn revoke(&self, cause: Interruption) {
+        // The first cause stands: it is the one the holder acts upon.
+        let _ = self.cause.set(cause);
+        self.revoked.cancel();
+    }
+}
+
+/// The right to change one upload. Ends when it is dropped.
+pub struct Lease {
+    id: UploadId,
+    holder: Arc<Holder>,
+    leases: Leases,
+}
+
+/// The lease could not be had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoLease {
+    /// A still newer request took this one's place in the queue.
+    Superseded,
+    /// The holder did not let go in time.
+    TimedOut,
+}
+
+impl Leases {
+    /// Takes the lease, asking its holder to stop if there is one.
+    ///
+    /// # Errors
+    /// When a still newer request came meanwhile, or the holder needs more than 20 s to put away what it has.
+    pub async fn acquire(&self, id: UploadId) -> Result<Lease, NoLease> {
+        let waiting = {
+            let mut table = self.lock();
+            match table.entry(id) {
+                Entry::Vacant(place) => return Ok(self.grant(id, place)),
+                Entry::Occupied(mut held) => {
+                    let held = held.get_mut();
+                    held.holder.revoke(Interruption::TakenOver);
+                    let (sender, receiver) = oneshot::channel();
+                    held.next = Some(sender);
+                    receiver
+                }
+            }
+        };
+        match tokio::time::timeout(PATIENCE, waiting).await {
+            Ok(Ok(lease)) => Ok(lease),
+            Ok(Err(_)) => Err(NoLease::Superseded),
+            Err(_) => Err(NoLease::TimedOut),
+        }
+    }
+
+    /// Takes the lease if nobody has it; disturbs nobody.
+    #[must_use]
+    pub fn try_acquire(&self, id: UploadId) -> Option<Lease> {
+        match self.lock().entry(id) {
+            Entry::Vacant(place) => Some(self.grant(id, place)),
+            Entry::Occupied(_) => None,
+        }
+    }
+
+    /// Who holds the lease.
+    #[must_use]
+    pub fn holder(&self, id: UploadId) -> Option<Arc<Holder>> {
+        self.lock().get(&id).map(|held| Arc::clone(&held.holder))
+    }
+
+    /// Asks every holder to stop, because the daemon goes down.
+    pub fn revoke_all(&self) {
+        for held in self.lock().values() {
+            held.holder.revoke(Interruption::Shutdown);
+        }
+    }
+
+    /// How many uploads are held.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.lock().len()
+    }
+
+    fn grant(&self, id: UploadId, place: std::collections::hash_map::VacantEntry<'_, UploadId, Held>) -> Lease {
+        let holder = Arc::new(Holder::default());
+        place.insert(Held { holder: Arc::clone(&holder), next: None });
+        Lease { id, holder, leases: self.clone() }
+    }
+
+    /// Gives the lease to the request that waits for it, or forgets it.
+    fn release(&self, id: UploadId) {
+        loop {
+            let (next, lease) = {
+                let mut table = self.lock();
+                let Some(held) = table.get_mut(&id) else { return };
+                let Some(next) = held.next.take() else {
+                    table.remove(&id);
+                    return;
+                };
+                held.holder = Arc::new(Holder::default());
+                (next, Lease { id, holder: Arc::clone(&held.holder), leases: self.clone() })
+            };
+            match next.send(lease) {
+                Ok(()) => return,
+                // The request gave up waiting. Forget its lease without dropping it, which would call us again, and
+                // look for the next one.
+                Err(lease) => lease.disarm(),
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<UploadId, Held>> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Lease {
+    /// The upload it is for.
+    #[must_use]
+    pub fn id(&self) -> UploadId {
+        self.id
+    }
+
+    /// Shows other requests how far this append has come.
+    pub fn show(&self, progress: Arc<Progress>) {
+        let _ = self.holder.progress.set(progress);
+    }
+
+    /// Waits until somebody wants the holder to stop, and says why.
+    pub async fn revoked(&self) -> Interruption {
+        self.holder.revoked.cancelled().await;
+        self.holder.cause.get().copied().unwrap_or(Interruption::TakenOver)
+    }
+
+    fn disarm(mut self) {
+        self.leases = Leases::default();
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.leases.release(self.id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id() -> UploadId {
+        UploadId::random().unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_newest_request_gets_the_upload_and_the_one_between_is_told() {
+        let (leases, id) = (Leases::default(), id());
+        let first = leases.acquire(id).await.unwrap();
+        let second = tokio::spawn({
+            let leases = leases.clone();
+            async move { leases.acquire(id).await.map(|_| ()) }
+        });
+        assert_eq!(first.revoked().await, Interruption::TakenOver);
+        let third = tokio::spawn({
+            let leases = leases.clone();
+            async move { leases.acquire(id).await }
+        });
+        assert_eq!(second.await.unwrap(), Err(NoLease::Superseded));
+        drop(first);
+        let third = third.await.unwrap().ok().unwrap();
+        assert!(leases.try_acquire(id).is_none());
+        drop(third);
+        assert_eq!(leases.count(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_that_gave_up_waiting_leaves_nothing_behind() {
+        let (leases, id) = (Leases::default(), id());
+        let first = leases.acquire(id).await.unwrap();
+        assert!(matches!(leases.acquire(id).await, Err(NoLease::TimedOut)));
+        drop(first);
+        assert_eq!(leases.count(), 0);
+        assert!(leases.try_acquire(id).is_some());
+    }
+
+    #[tokio::test]
+    async fn going_down_asks_everybody_to_stop() {
+        let leases = Leases::default();
+        let held = [leases.acquire(id()).await.unwrap(), leases.acquire(id()).await.unwrap()];
+        leases.revoke_all();
+        for lease in &held {
+            assert_eq!(lease.revoked().await, Interruption::Shutdown);
+        }
+    }
+}
