@@ -1,1 +1,5 @@
 //! The resumable-upload daemon.
+
+pub mod cli;
+pub mod config;
+pub mod store;

@@ -1,0 +1,137 @@
+//! The command line: flags, environment and file become one [`Config`], or one line that says what is wrong.
+//!
+//! It is read twice. The first time takes every value as text, which tells the file to read and where each value comes
+//! from. The second time the file's values stand in for the defaults, so that clap itself gives flags precedence over
+//! the environment and the environment over the file, and one parser checks the values of all three.
+
+mod args;
+mod file;
+mod origin;
+mod refusal;
+mod report;
+
+use std::{convert::Infallible, ffi::OsString, io::Write, path::Path, process::ExitCode};
+
+use clap::{ArgAction, ArgMatches, CommandFactory, FromArgMatches, builder::ValueParser};
+
+pub use self::args::{Args, BrowserArgs, LimitArgs, LogArgs, ServingArgs, StorageArgs, UploadArgs};
+use self::{
+    args::{Command, CommandLine},
+    file::SettingsFile,
+    origin::Origins,
+};
+use crate::config::Config;
+
+/// What the command line asks for.
+#[derive(Debug)]
+pub enum Invocation {
+    /// Serve uploads.
+    Serve(Box<Config>),
+    /// Show the settings, which are right.
+    CheckConfig {
+        /// The settings as lines of TOML, each with where it comes from.
+        report: String,
+    },
+}
+
+/// Why there is nothing to do: help was asked for, or something is wrong.
+#[derive(Debug)]
+pub struct Farewell(Reason);
+
+#[derive(Debug)]
+enum Reason {
+    /// `--help` or `--version`, which clap treats as errors.
+    Asked(clap::Error),
+    /// One line, without the name of the program.
+    Wrong(String),
+}
+
+impl Farewell {
+    fn wrong(line: String) -> Self {
+        Self(Reason::Wrong(line))
+    }
+
+    /// Says it, where it belongs: help on standard output with exit code 0, what is wrong on standard error with 2.
+    #[must_use]
+    pub fn say(self) -> ExitCode {
+        match self.0 {
+            Reason::Asked(text) => {
+                // A reader that has seen enough (`resumed --help | head`) is no error.
+                let _ = text.print();
+                ExitCode::SUCCESS
+            }
+            Reason::Wrong(line) => {
+                // Standard error may be closed; there is nobody left to tell.
+                let _ = writeln!(std::io::stderr(), "resumed: {line}");
+                ExitCode::from(2)
+            }
+        }
+    }
+}
+
+/// Writes an answer on standard output.
+pub fn say(text: &str) {
+    // As above: who closes it has seen enough.
+    let _ = std::io::stdout().write_all(text.as_bytes());
+}
+
+/// Reads the command line, the environment and the file.
+///
+/// # Errors
+/// Help or the version was asked for, or a setting is wrong; [`Farewell::say`] tells it.
+pub fn read(argv: impl IntoIterator<Item = OsString>) -> Result<Invocation, Farewell> {
+    let argv: Vec<OsString> = argv.into_iter().collect();
+    // The short help leaves the variables' names out: they follow from the flags' names.
+    let short_help = argv.iter().any(|arg| arg == "-h");
+    let command = || each_arg(CommandLine::command(), |arg| arg.hide_env_values(true).hide_env(short_help));
+
+    let untyped = each_arg(command(), untyped);
+    let matches =
+        untyped.try_get_matches_from(&argv).map_err(|error| refusal::of_clap(error, &Origins::default()))?;
+    let matches = settings_of(&matches);
+    let file = match matches.get_one::<OsString>("config") {
+        Some(path) => SettingsFile::read(Path::new(path), &CommandLine::command())
+            .map_err(|problem| Farewell::wrong(problem.told(&Origins::new(matches, None))))?,
+        None => SettingsFile::default(),
+    };
+    let origins = Origins::new(matches, Some(&file));
+
+    let with_file = each_arg(command(), |arg| match file.values(arg.get_id().as_str()) {
+        Some(values) => arg.default_values(values),
+        None => arg,
+    });
+    let mut matches =
+        with_file.try_get_matches_from(&argv).map_err(|error| refusal::of_clap(error, &origins))?;
+    let shown = report::lines(settings_of(&matches), &origins);
+    let asked =
+        CommandLine::from_arg_matches_mut(&mut matches).map_err(|error| refusal::of_clap(error, &origins))?;
+
+    let checked =
+        |args| Config::from_args(args).map_err(|error| Farewell::wrong(refusal::of_config(&error, &origins)));
+    Ok(match asked.command {
+        None => Invocation::Serve(Box::new(checked(asked.args)?)),
+        Some(Command::CheckConfig(args)) => {
+            checked(*args)?;
+            Invocation::CheckConfig { report: shown }
+        }
+    })
+}
+
+/// The matches that hold the settings: a command's own, or those of serving.
+fn settings_of(matches: &ArgMatches) -> &ArgMatches {
+    matches.subcommand().map_or(matches, |(_, matches)| matches)
+}
+
+/// Changes every argument, the commands' too.
+fn each_arg(command: clap::Command, mut change: impl FnMut(clap::Arg) -> clap::Arg) -> clap::Command {
+    command.mut_args(&mut change).mut_subcommands(|command| command.mut_args(&mut change))
+}
+
+/// The argument with every value allowed.
+fn untyped(arg: clap::Arg) -> clap::Arg {
+    match arg.get_action() {
+        ArgAction::Set | ArgAction::Append => arg.value_parser(ValueParser::os_string()),
+        ArgAction::SetTrue => arg.value_parser(|_: &str| Ok::<bool, Infallible>(true)),
+        _ => arg,
+    }
+}

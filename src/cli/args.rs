@@ -1,0 +1,214 @@
+//! The flags. The comment of each is its one text: `--help`, the man page, completions and the documentation show it.
+//!
+//! Every setting is at once a flag, an environment variable and a key of the file, so each has an `env`, and its name
+//! says the same in all three; a test holds them together.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::{Parser, Subcommand, ValueEnum, builder::PossibleValue};
+
+use crate::{
+    config::{
+        BasePath, ExpireAfter, ListenAddr, LogFilter, LogFormat, MaxSize, OriginPattern, PublicUrl,
+        TrustedPeer, parse_connections, parse_grace, parse_switch, parse_timeout,
+    },
+    store::{disk::layout::Layout, durability::Durability},
+};
+
+/// The resumable-upload daemon: tus 1.0 and Resumable.js.
+#[derive(Debug, Parser)]
+#[command(
+    name = "resumed",
+    version,
+    max_term_width = 100,
+    args_conflicts_with_subcommands = true,
+    disable_help_subcommand = true,
+    subcommand_help_heading = "Other commands",
+    subcommand_value_name = "COMMAND",
+    override_usage = "resumed [OPTIONS]\n       resumed <COMMAND> [OPTIONS]",
+    after_help = "Every setting is also an environment variable (--max-size is RESUMED_MAX_SIZE) and a key of the \
+                  file (max-size).\nFlags win over the environment, and the environment over the file."
+)]
+pub(super) struct CommandLine {
+    #[command(subcommand)]
+    pub(super) command: Option<Command>,
+    #[command(flatten)]
+    pub(super) args: Args,
+}
+
+/// What is done instead of serving.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Check the settings and show where each comes from
+    CheckConfig(Box<Args>),
+}
+
+/// The settings as typed: each value is right by itself.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Args {
+    /// Read settings from this TOML file
+    #[arg(long, value_name = "FILE", env = "RESUMED_CONFIG", help_heading = "General")]
+    pub config: Option<PathBuf>,
+    /// Where and under which name to serve.
+    #[command(flatten)]
+    pub serving: ServingArgs,
+    /// Where and how to store.
+    #[command(flatten)]
+    pub storage: StorageArgs,
+    /// What clients may do.
+    #[command(flatten)]
+    pub uploads: UploadArgs,
+    /// What pages of other origins may do.
+    #[command(flatten)]
+    pub browsers: BrowserArgs,
+    /// Limits on time and number.
+    #[command(flatten)]
+    pub limits: LimitArgs,
+    /// The log.
+    #[command(flatten)]
+    pub log: LogArgs,
+}
+
+/// Where and under which name to serve.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Serving")]
+pub struct ServingArgs {
+    /// Address to listen on: IP:PORT, HOST:PORT or unix:PATH; repeatable
+    #[arg(long, value_name = "ADDR", env = "RESUMED_LISTEN", value_delimiter = ',')]
+    #[arg(default_value = "127.0.0.1:8080")]
+    pub listen: Vec<ListenAddr>,
+    /// Path below which uploads live
+    #[arg(long, value_name = "PATH", env = "RESUMED_BASE_PATH", default_value = "/files/")]
+    pub base_path: BasePath,
+    /// URL under which clients reach this server; makes Location absolute
+    #[arg(long, value_name = "URL", env = "RESUMED_PUBLIC_URL")]
+    pub public_url: Option<PublicUrl>,
+    /// Proxy whose forwarded headers are believed: network, IP address or unix; repeatable
+    #[arg(long, value_name = "CIDR", env = "RESUMED_TRUSTED_PROXY", value_delimiter = ',')]
+    pub trusted_proxy: Vec<TrustedPeer>,
+}
+
+/// Where and how to store.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Storage")]
+pub struct StorageArgs {
+    /// Directory for finished files and uploads in progress
+    #[arg(long, value_name = "DIR", env = "RESUMED_DATA_DIR", default_value = "./data")]
+    pub data_dir: PathBuf,
+    /// Path of a finished file, from {filename} {stem} {ext} {id} {year} {month} {day} {hour}
+    #[arg(long, value_name = "LAYOUT", env = "RESUMED_LAYOUT", default_value = "{filename}")]
+    pub layout: Layout,
+    /// When bytes are acknowledged: strict (they are on the disk) or relaxed (the system has them)
+    #[arg(long, value_name = "WHEN", env = "RESUMED_DURABILITY", default_value = "strict")]
+    #[arg(hide_possible_values = true)]
+    pub durability: Durability,
+}
+
+/// What clients may do.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Uploads")]
+pub struct UploadArgs {
+    /// Largest upload, such as 500MB or 10GiB, or none
+    #[arg(long, value_name = "SIZE", env = "RESUMED_MAX_SIZE", default_value = "none")]
+    pub max_size: MaxSize,
+    /// Remove an unfinished upload this long after its last byte, or never
+    #[arg(long, value_name = "TIME", env = "RESUMED_EXPIRE_AFTER", default_value = "24h")]
+    pub expire_after: ExpireAfter,
+    /// Refuse to hand out finished uploads
+    #[arg(long, env = "RESUMED_NO_DOWNLOAD", value_parser = parse_switch)]
+    pub no_download: bool,
+    /// Refuse to delete uploads when a client asks
+    #[arg(long, env = "RESUMED_NO_TERMINATION", value_parser = parse_switch)]
+    pub no_termination: bool,
+    /// Refuse to put uploads together from parts
+    #[arg(long, env = "RESUMED_NO_CONCATENATION", value_parser = parse_switch)]
+    pub no_concatenation: bool,
+}
+
+/// What pages of other origins may do.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Browsers")]
+pub struct BrowserArgs {
+    /// Origin whose pages may upload, such as https://*.example.com; repeatable; * is any
+    #[arg(
+        long,
+        value_name = "ORIGIN",
+        env = "RESUMED_CORS_ORIGIN",
+        value_delimiter = ',',
+        default_value = "*"
+    )]
+    pub cors_origin: Vec<OriginPattern>,
+    /// Let those pages send cookies and passwords
+    #[arg(long, env = "RESUMED_CORS_CREDENTIALS", value_parser = parse_switch)]
+    pub cors_credentials: bool,
+}
+
+/// Limits on time and number.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Limits")]
+pub struct LimitArgs {
+    /// Time for the head of a request
+    #[arg(long, value_name = "TIME", env = "RESUMED_HEADER_TIMEOUT", value_parser = parse_timeout)]
+    #[arg(default_value = "10s")]
+    pub header_timeout: Duration,
+    /// Time without a byte after which a body is interrupted
+    #[arg(long, value_name = "TIME", env = "RESUMED_IDLE_TIMEOUT", value_parser = parse_timeout)]
+    #[arg(default_value = "60s")]
+    pub idle_timeout: Duration,
+    /// Connections open at once
+    #[arg(long, value_name = "N", env = "RESUMED_MAX_CONNECTIONS", value_parser = parse_connections)]
+    #[arg(default_value = "10000")]
+    pub max_connections: u32,
+    /// Time for running requests to end when stopping
+    #[arg(long, value_name = "TIME", env = "RESUMED_SHUTDOWN_TIMEOUT", value_parser = parse_grace)]
+    #[arg(default_value = "20s")]
+    pub shutdown_timeout: Duration,
+}
+
+/// The log.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Log")]
+pub struct LogArgs {
+    /// error, warn, info, debug or trace, or a filter such as info,resumed=debug
+    #[arg(long, value_name = "LEVEL", env = "RESUMED_LOG_LEVEL", default_value = "info")]
+    pub log_level: LogFilter,
+    /// How lines look: text or json
+    #[arg(long, value_name = "FORMAT", env = "RESUMED_LOG_FORMAT", default_value = "text")]
+    #[arg(hide_possible_values = true)]
+    pub log_format: LogFormat,
+}
+
+// Here and not beside the enums, because neither the store nor the log knows clap.
+impl ValueEnum for Durability {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Strict, Self::Relaxed]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(match self {
+            Self::Strict => "strict",
+            Self::Relaxed => "relaxed",
+        }))
+    }
+}
+
+impl ValueEnum for LogFormat {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Text, Self::Json]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(match self {
+            Self::Text => "text",
+            Self::Json => "json",
+        }))
+    }
+}
+
+#[cfg(test)]
+impl Args {
+    /// The settings of a command line, for tests that need no file and no environment.
+    pub(crate) fn from_flags(flags: &[&str]) -> Self {
+        CommandLine::parse_from(["resumed"].iter().chain(flags)).args
+    }
+}

@@ -1,0 +1,102 @@
+//! What is wrong, in one line that names what to change and says what is allowed.
+
+use clap::{
+    Error,
+    error::{ContextKind, ContextValue, ErrorKind},
+};
+
+use super::{Farewell, Reason, origin::Origins};
+use crate::config::ConfigError;
+
+/// The line about two settings that contradict each other.
+pub(super) fn of_config(error: &ConfigError, origins: &Origins<'_>) -> String {
+    format!("{}: {}", origins.name(&error.flag.replace('-', "_"), None), error.problem)
+}
+
+/// What clap found: help that was asked for, or a mistake.
+pub(super) fn of_clap(error: Error, origins: &Origins<'_>) -> Farewell {
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Farewell(Reason::Asked(error)),
+        _ => Farewell::wrong(line(&error, origins)),
+    }
+}
+
+fn line(error: &Error, origins: &Origins<'_>) -> String {
+    let arg = text(error, ContextKind::InvalidArg);
+    let flag = flag(arg);
+    let value = text(error, ContextKind::InvalidValue);
+    match error.kind() {
+        ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand => unknown(error, arg),
+        ErrorKind::ArgumentConflict => conflict(error, flag),
+        ErrorKind::InvalidUtf8 => format!("{}: the value is not valid UTF-8", origins.not_text()),
+        ErrorKind::TooManyValues => format!("{flag}: takes no value; leave out ={value}"),
+        ErrorKind::InvalidValue if allowed(error).is_empty() => {
+            format!("{flag}: needs a value; write {arg}, see resumed --help")
+        }
+        _ if arg.is_empty() => first_line(error),
+        _ => {
+            let id = flag.trim_start_matches('-').replace('-', "_");
+            format!("{}: {value:?} {}", origins.name(&id, Some(value)), problem(error))
+        }
+    }
+}
+
+/// The text of a fact about the error, or nothing.
+fn text(error: &Error, kind: ContextKind) -> &str {
+    match error.get(kind) {
+        Some(ContextValue::String(text)) => text,
+        Some(ContextValue::Strings(texts)) => texts.first().map_or("", String::as_str),
+        _ => "",
+    }
+}
+
+/// `--max-size` of `--max-size <SIZE>`.
+fn flag(arg: &str) -> &str {
+    arg.split([' ', '=', '[']).next().unwrap_or(arg)
+}
+
+fn unknown(error: &Error, arg: &str) -> String {
+    let suggested = match text(error, ContextKind::SuggestedArg) {
+        "" => text(error, ContextKind::SuggestedSubcommand),
+        flag => flag,
+    };
+    let (name, kind) = match text(error, ContextKind::InvalidSubcommand) {
+        "" => (arg, if arg.starts_with('-') { "flag" } else { "command" }),
+        command => (command, "command"),
+    };
+    let name = name.escape_debug();
+    if suggested.is_empty() {
+        format!("{name}: unknown {kind}; see resumed --help")
+    } else {
+        format!("{name}: unknown {kind}; did you mean {suggested}?")
+    }
+}
+
+fn conflict(error: &Error, flag: &str) -> String {
+    match text(error, ContextKind::InvalidSubcommand) {
+        "" => format!("{flag}: is given twice; give it once"),
+        command => format!("{command}: comes before its flags; write resumed {command} [OPTIONS]"),
+    }
+}
+
+fn allowed(error: &Error) -> &[String] {
+    match error.get(ContextKind::ValidValue) {
+        Some(ContextValue::Strings(allowed)) => allowed,
+        _ => &[],
+    }
+}
+
+/// What is wrong with a value: the words of its parser, or the few words there are.
+fn problem(error: &Error) -> String {
+    match std::error::Error::source(error) {
+        Some(problem) => problem.to_string(),
+        None => format!("is not known; give {}", allowed(error).join(" or ")),
+    }
+}
+
+/// For kinds of error that our flags cannot cause; a new kind of flag may.
+fn first_line(error: &Error) -> String {
+    let text = error.to_string();
+    let line = text.lines().next().unwrap_or_default();
+    line.strip_prefix("error: ").unwrap_or(line).to_owned()
+}

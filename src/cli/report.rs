@@ -1,0 +1,40 @@
+//! What `resumed check-config` shows: a settings file that says what is in force, and why.
+
+use clap::{Arg, ArgAction, ArgMatches, CommandFactory};
+
+use super::{args::CommandLine, file::settings, origin::Origins};
+
+/// One line for each setting, aligned.
+pub(super) fn lines(matches: &ArgMatches, origins: &Origins<'_>) -> String {
+    let command = CommandLine::command();
+    let settings: Vec<(String, String)> = settings(&command)
+        .map(|arg| {
+            let origin = origins.of(arg.get_id().as_str(), None).to_string();
+            let key = arg.get_long().unwrap_or_default();
+            match shown(arg, matches) {
+                Some(value) => (format!("{key} = {value}"), origin),
+                None => (format!("# {key} is not set"), origin),
+            }
+        })
+        .collect();
+    let width = settings.iter().map(|(line, _)| line.chars().count()).max().unwrap_or(0);
+    settings.iter().map(|(line, origin)| format!("{line:<width$}  # {origin}\n")).collect()
+}
+
+/// The value as TOML, as it was typed; nothing if there is none.
+fn shown(arg: &Arg, matches: &ArgMatches) -> Option<String> {
+    let mut values = matches.get_raw(arg.get_id().as_str())?.map(|value| quoted(&value.to_string_lossy()));
+    match arg.get_action() {
+        ArgAction::SetTrue => Some(matches.get_flag(arg.get_id().as_str()).to_string()),
+        ArgAction::Append => Some(format!("[{}]", values.collect::<Vec<_>>().join(", "))),
+        _ => values.next(),
+    }
+}
+
+/// Numbers as they are, everything else as a TOML string.
+fn quoted(text: &str) -> String {
+    match text.parse::<i64>() {
+        Ok(number) => number.to_string(),
+        Err(_) => toml::Value::from(text).to_string(),
+    }
+}

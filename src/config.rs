@@ -1,0 +1,225 @@
+//! The checked configuration: what was typed ([`Args`]) becomes objects that the rest of the daemon can rely on, once.
+
+mod cors;
+mod listen;
+mod log;
+mod proxies;
+mod units;
+mod url;
+
+use std::{borrow::Cow, path::PathBuf, time::Duration};
+
+pub use self::{
+    cors::{CorsPolicy, OriginPattern},
+    listen::ListenAddr,
+    log::{LogConfig, LogFilter, LogFormat},
+    proxies::{TrustedPeer, TrustedProxies},
+    units::{ExpireAfter, MaxSize, parse_connections, parse_grace, parse_switch, parse_timeout},
+    url::{BasePath, PublicUrl},
+};
+use crate::{
+    cli::Args,
+    store::{disk::layout::Layout, durability::Durability},
+};
+
+/// Everything the daemon was told, in the form it needs. Nothing in it contradicts anything else.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where to listen; at least one address, no two of them equal.
+    pub listen: Vec<ListenAddr>,
+    /// The path of the upload collection.
+    pub base_path: BasePath,
+    /// How clients reach the daemon; `None`: as their requests and the trusted proxies say.
+    pub public_url: Option<PublicUrl>,
+    /// Whose forwarded headers are believed.
+    pub trusted_proxies: TrustedProxies,
+    /// The directory of finished files and of uploads in progress.
+    pub data_dir: PathBuf,
+    /// Where below it a finished file gets which name.
+    pub layout: Layout,
+    /// What has to have happened to bytes before they are acknowledged.
+    pub durability: Durability,
+    /// The largest upload in bytes; `None`: no limit.
+    pub max_size: Option<u64>,
+    /// How long after its last byte an unfinished upload expires; `None`: never.
+    pub expire_after: Option<Duration>,
+    /// What is offered beyond uploading.
+    pub features: Features,
+    /// What browsers are told about pages of other origins.
+    pub cors: CorsPolicy,
+    /// Limits on time and number.
+    pub limits: Limits,
+    /// The log.
+    pub log: LogConfig,
+}
+
+/// What is offered beyond uploading.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Features {
+    /// Finished uploads can be fetched with GET.
+    pub download: bool,
+    /// Clients can delete uploads (tus termination).
+    pub termination: bool,
+    /// Clients can put uploads together from parts (tus concatenation).
+    pub concatenation: bool,
+}
+
+/// Limits that keep one client from taking what all of them need.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// How long the head of a request may take. Never zero.
+    pub header_timeout: Duration,
+    /// How long a body may go without a single byte before it is interrupted. Never zero.
+    pub idle_timeout: Duration,
+    /// How many connections may be open at once. Never zero.
+    pub max_connections: u32,
+    /// How long running requests may take to end when the daemon stops. Zero: not at all.
+    pub shutdown_timeout: Duration,
+}
+
+/// Why a value was refused. The text follows the quoted value and says what is allowed:
+/// `is not a size; give bytes or a size such as 500MB or 10GiB, or none`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Invalid(Cow<'static, str>);
+
+impl Invalid {
+    const fn new(text: &'static str) -> Self {
+        Self(Cow::Borrowed(text))
+    }
+}
+
+/// Values that are right by themselves and wrong together.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("--{flag}: {problem}")]
+pub struct ConfigError {
+    /// The long name of the flag to change, without its dashes.
+    pub flag: &'static str,
+    /// What is wrong, and what is allowed.
+    pub problem: String,
+}
+
+impl Config {
+    /// Checks what was typed as a whole. Each value by itself has been checked when it was read.
+    ///
+    /// # Errors
+    /// Two settings contradict each other.
+    pub fn from_args(args: Args) -> Result<Self, ConfigError> {
+        let Args { config: _, serving, storage, uploads, browsers, limits, log } = args;
+        Ok(Self {
+            listen: check_listen(serving.listen)?,
+            base_path: serving.base_path,
+            public_url: serving.public_url,
+            trusted_proxies: serving.trusted_proxy.into_iter().collect(),
+            data_dir: check_data_dir(storage.data_dir)?,
+            layout: storage.layout,
+            durability: storage.durability,
+            max_size: uploads.max_size.0,
+            expire_after: uploads.expire_after.0,
+            features: Features {
+                download: !uploads.no_download,
+                termination: !uploads.no_termination,
+                concatenation: !uploads.no_concatenation,
+            },
+            cors: check_cors(browsers.cors_origin, browsers.cors_credentials)?,
+            limits: Limits {
+                header_timeout: limits.header_timeout,
+                idle_timeout: limits.idle_timeout,
+                max_connections: limits.max_connections,
+                shutdown_timeout: limits.shutdown_timeout,
+            },
+            log: LogConfig { filter: log.log_level, format: log.log_format },
+        })
+    }
+}
+
+fn check_listen(addresses: Vec<ListenAddr>) -> Result<Vec<ListenAddr>, ConfigError> {
+    let mut checked: Vec<ListenAddr> = Vec::with_capacity(addresses.len());
+    for address in addresses {
+        if checked.iter().any(|earlier| earlier.collides_with(&address)) {
+            let problem = format!("\"{address}\" is given twice; give each address once");
+            return Err(ConfigError { flag: "listen", problem });
+        }
+        checked.push(address);
+    }
+    Ok(checked)
+}
+
+/// An empty path would make every path below it relative to the working directory, or absolute.
+fn check_data_dir(data_dir: PathBuf) -> Result<PathBuf, ConfigError> {
+    if data_dir.as_os_str().is_empty() {
+        let problem = "the path is empty; give a directory such as ./data".to_owned();
+        return Err(ConfigError { flag: "data-dir", problem });
+    }
+    Ok(data_dir)
+}
+
+fn check_cors(origins: Vec<OriginPattern>, credentials: bool) -> Result<CorsPolicy, ConfigError> {
+    let policy = CorsPolicy { origins, credentials };
+    if policy.allows_any() && policy.origins.len() > 1 {
+        let problem = "* already allows every origin; give it alone, or only the others".to_owned();
+        return Err(ConfigError { flag: "cors-origin", problem });
+    }
+    // Every page in the world could act in the name of whoever is logged in.
+    if policy.allows_any() && policy.credentials {
+        let problem =
+            "is not safe while every origin is allowed; list the origins with --cors-origin".to_owned();
+        return Err(ConfigError { flag: "cors-credentials", problem });
+    }
+    Ok(policy)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(flags: &[&str]) -> Result<Config, ConfigError> {
+        Config::from_args(Args::from_flags(flags))
+    }
+
+    #[test]
+    fn the_defaults_are_the_documented_ones() {
+        let config = config(&[]).unwrap();
+        assert_eq!(config.listen, ["127.0.0.1:8080".parse().unwrap()]);
+        assert_eq!(config.base_path.as_str(), "/files/");
+        assert_eq!(config.public_url, None);
+        assert_eq!(config.trusted_proxies, TrustedProxies::default());
+        assert_eq!(config.data_dir, PathBuf::from("./data"));
+        assert_eq!(config.durability, Durability::Strict);
+        assert_eq!(config.max_size, None);
+        assert_eq!(config.expire_after, Some(Duration::from_secs(24 * 3600)));
+        assert_eq!(config.features, Features { download: true, termination: true, concatenation: true });
+        assert!(config.cors.allows_any() && !config.cors.credentials);
+        assert_eq!(
+            config.limits,
+            Limits {
+                header_timeout: Duration::from_secs(10),
+                idle_timeout: Duration::from_secs(60),
+                max_connections: 10_000,
+                shutdown_timeout: Duration::from_secs(20),
+            }
+        );
+        assert_eq!(config.log.filter.as_str(), "info");
+        assert_eq!(config.log.format, LogFormat::Text);
+    }
+
+    #[test]
+    fn switches_turn_features_off() {
+        let config = config(&["--no-download", "--no-concatenation"]).unwrap();
+        assert_eq!(config.features, Features { download: false, termination: true, concatenation: false });
+    }
+
+    #[test]
+    fn contradictions_name_the_flag_to_change() {
+        for (flags, flag) in [
+            (&["--listen", "[::1]:80", "--listen", "[0::1]:80"][..], "listen"),
+            (&["--cors-credentials"], "cors-credentials"),
+            (&["--cors-origin", "*", "--cors-origin", "https://a.example"], "cors-origin"),
+            (&["--data-dir", ""], "data-dir"),
+        ] {
+            assert_eq!(config(flags).unwrap_err().flag, flag, "{flags:?}");
+        }
+        assert!(config(&["--cors-credentials", "--cors-origin", "https://a.example"]).is_ok());
+        assert!(config(&["--listen", "127.0.0.1:0", "--listen", "127.0.0.1:0"]).is_ok());
+    }
+}

@@ -1,0 +1,4 @@
+//! Where uploads live.
+
+pub mod disk;
+pub mod durability;

@@ -1,0 +1,4 @@
+//! Uploads in a directory.
+
+pub mod file_name;
+pub mod layout;
