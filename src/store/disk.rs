@@ -1,4 +1,266 @@
 //! Uploads in a directory.
+//!
+//! ```text
+//! DATA-DIR/
+//!   uploads/3f/3f0c….data     the bytes of an upload that is not finished (or is a part)
+//!   uploads/3f/3f0c….json     its sidecar; stays when the file is published
+//!   files/…                   finished files, named by --layout
+//! ```
+//!
+//! Which step makes what durable, and why, stands in `docs/durability.md`; the order of the steps stands in
+//! [`publish`](self) and [`load`](Store::load).
 
+mod assemble;
+mod durable;
+mod epoch;
 pub mod file_name;
 pub mod layout;
+mod publish;
+mod read;
+mod recover;
+mod scan;
+mod sidecar;
+mod writer;
+
+use std::collections::HashSet;
+use std::fs::{self, File};
+use std::io;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use rustix::fs::{FlockOperation, flock};
+use tokio::sync::mpsc;
+
+use self::durable::Durable;
+use self::layout::Layout;
+use self::sidecar::Sidecar;
+pub use self::writer::DiskWriter;
+use super::durability::Durability;
+use super::{ByteStream, Store, StoreError};
+use crate::upload::{State, Upload, UploadId};
+
+/// A store in a directory of this machine.
+#[derive(Clone)]
+pub struct Disk {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    uploads: PathBuf,
+    files: PathBuf,
+    layout: Layout,
+    durable: Arc<Durable>,
+    /// See [`epoch`]; `None`: trust nothing.
+    epoch: Option<String>,
+    /// Names that publications under way have chosen but not taken yet.
+    claimed: Mutex<HashSet<PathBuf>>,
+    /// Keeps a second daemon out of the directory, as long as it is open.
+    _lock: File,
+}
+
+impl Disk {
+    /// Opens a data directory, and makes it if it is not there.
+    ///
+    /// # Errors
+    /// It can't be made or written to, or another daemon uses it.
+    pub fn open(dir: &Path, layout: Layout, durability: Durability) -> io::Result<Self> {
+        fs::create_dir_all(dir)?;
+        let lock = File::open(dir)?;
+        flock(&lock, FlockOperation::NonBlockingLockExclusive).map_err(|error| match error {
+            rustix::io::Errno::WOULDBLOCK => io::Error::other("another resumed is using it"),
+            other => other.into(),
+        })?;
+        let durable = Arc::new(Durable::new(durability));
+        let (uploads, files) = (dir.join("uploads"), dir.join("files"));
+        durable.create_dirs(dir, Path::new("uploads"))?;
+        durable.create_dirs(dir, Path::new("files"))?;
+        for shard in 0..=u8::MAX {
+            durable.create_dirs(&uploads, Path::new(&format!("{shard:02x}")))?;
+        }
+        let epoch = epoch::current(dir);
+        let claimed = Mutex::default();
+        let shared = Shared { uploads, files, layout, durable, epoch, claimed, _lock: lock };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// Runs blocking work that ends also when its caller goes away.
+    fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Shared) -> Result<T, StoreError> + Send + 'static,
+    ) -> impl Future<Output = Result<T, StoreError>> + Send + 'static {
+        let shared = Arc::clone(&self.shared);
+        blocking(move || work(&shared))
+    }
+}
+
+impl Shared {
+    fn shard(&self, id: UploadId) -> PathBuf {
+        self.uploads.join(format!("{:02x}", id.shard()))
+    }
+
+    fn data_path(&self, id: UploadId) -> PathBuf {
+        self.shard(id).join(format!("{id}.data"))
+    }
+
+    fn sidecar_path(&self, id: UploadId) -> PathBuf {
+        self.shard(id).join(format!("{id}.json"))
+    }
+
+    /// Where a complete upload's bytes are: published, or still under its own name when it is a part, or when its
+    /// publication is under way.
+    fn open_complete(&self, upload: &Upload) -> Result<File, StoreError> {
+        let published = match &upload.state {
+            State::Complete { file: Some(name) } => File::open(self.files.join(name)),
+            _ => Err(io::ErrorKind::NotFound.into()),
+        };
+        published.or_else(|_| File::open(self.data_path(upload.id))).map_err(|error| fault("open", error))
+    }
+
+    fn read_sidecar(&self, id: UploadId) -> Result<Sidecar, StoreError> {
+        let json = fs::read(self.sidecar_path(id)).map_err(|error| fault("read the sidecar", error))?;
+        Sidecar::from_json(&json, id).map_err(StoreError::Damaged)
+    }
+
+    /// Puts the sidecar in place; its name is durable after the shard's sync.
+    fn stage_sidecar(&self, upload: &Upload) -> Result<(), StoreError> {
+        let json = Sidecar::new(upload, self.epoch.as_deref().unwrap_or_default())
+            .to_json()
+            .map_err(|error| fault("write the sidecar", error.into()))?;
+        let path = self.sidecar_path(upload.id);
+        self.durable.replace(&path, &json).map_err(|error| fault("write the sidecar", error))
+    }
+
+    fn save(&self, upload: &Upload) -> Result<(), StoreError> {
+        self.stage_sidecar(upload)?;
+        self.sync_shard(upload.id)
+    }
+
+    fn sync_shard(&self, id: UploadId) -> Result<(), StoreError> {
+        self.durable.sync_dir(&self.shard(id)).map_err(|error| fault("sync the directory", error))
+    }
+
+    fn create(&self, upload: Upload, first: Vec<Bytes>) -> Result<Upload, StoreError> {
+        let path = self.data_path(upload.id);
+        let file = self.durable.create(&path).map_err(|error| fault("create", error))?;
+        let created = self.fill_new(&file, upload, first);
+        if created.is_err() {
+            // Nobody was told of it.
+            let _ = self.durable.remove(&path);
+        }
+        created
+    }
+
+    fn fill_new(&self, file: &File, mut upload: Upload, first: Vec<Bytes>) -> Result<Upload, StoreError> {
+        if !first.is_empty() {
+            let written = writer::write_all_at(file, first, upload.offset);
+            if let Some(fault) = written.fault {
+                return Err(fault);
+            }
+            upload.offset += written.bytes;
+            self.durable.sync_data(file).map_err(|error| fault("sync data", error))?;
+        }
+        if upload.has_all_bytes() && upload.state == State::Receiving {
+            return self.publish_new(upload);
+        }
+        self.save(&upload)?;
+        Ok(upload)
+    }
+
+    fn remove(&self, upload: &Upload) -> Result<(), StoreError> {
+        // The sidecar goes first: without it nobody finds the upload again, and what a crash leaves is an orphan that
+        // the next start clears away.
+        let gone = |result: io::Result<()>| result.map_err(|error| fault("remove", error));
+        gone(self.durable.remove(&self.sidecar_path(upload.id)))?;
+        if let State::Complete { file: Some(name) } = &upload.state {
+            let path = self.files.join(name);
+            // Somebody may have put another file there since.
+            if fs::metadata(&path).is_ok_and(|file| file.len() == upload.offset) {
+                gone(self.durable.remove(&path))?;
+                gone(path.parent().map_or(Ok(()), |dir| self.durable.sync_dir(dir)))?;
+            }
+        }
+        gone(self.durable.remove(&self.data_path(upload.id)))?;
+        self.sync_shard(upload.id)
+    }
+}
+
+impl Store for Disk {
+    type Writer = DiskWriter;
+
+    async fn create(&self, upload: Upload, first: Vec<Bytes>) -> Result<Upload, StoreError> {
+        self.run(move |shared| shared.create(upload, first)).await
+    }
+
+    async fn load(&self, id: UploadId) -> Result<Upload, StoreError> {
+        self.run(move |shared| shared.recover(id)).await
+    }
+
+    async fn peek(&self, id: UploadId) -> Result<Upload, StoreError> {
+        self.run(move |shared| Ok(shared.read_sidecar(id)?.into_upload())).await
+    }
+
+    fn save(&self, upload: &Upload) -> impl Future<Output = Result<(), StoreError>> + Send + 'static {
+        let upload = upload.clone();
+        self.run(move |shared| shared.save(&upload))
+    }
+
+    async fn writer(&self, upload: &Upload) -> Result<DiskWriter, StoreError> {
+        let (id, offset) = (upload.id, upload.offset);
+        self.run(move |shared| {
+            let file = fs::OpenOptions::new().read(true).write(true).open(shared.data_path(id));
+            let file = file.map_err(|error| fault("open for writing", error))?;
+            Ok(DiskWriter::new(file, Arc::clone(&shared.durable), offset))
+        })
+        .await
+    }
+
+    async fn publish(&self, upload: Upload) -> Result<Upload, StoreError> {
+        self.run(move |shared| shared.publish(upload)).await
+    }
+
+    async fn assemble(&self, upload: Upload, parts: Vec<Upload>) -> Result<Upload, StoreError> {
+        self.run(move |shared| shared.assemble(upload, &parts)).await
+    }
+
+    async fn read(&self, upload: &Upload, range: Range<u64>) -> Result<ByteStream, StoreError> {
+        let upload = upload.clone();
+        self.run(move |shared| {
+            let file = shared.open_complete(&upload)?;
+            let len = file.metadata().map_err(|error| fault("open", error))?.len();
+            if len != upload.offset {
+                // Somebody replaced or changed it; what lies there is not this upload.
+                return Err(StoreError::NotFound);
+            }
+            Ok(read::stream(file, range))
+        })
+        .await
+    }
+
+    async fn remove(&self, upload: &Upload) -> Result<(), StoreError> {
+        let upload = upload.clone();
+        self.run(move |shared| shared.remove(&upload)).await
+    }
+
+    fn unfinished(&self) -> mpsc::Receiver<UploadId> {
+        scan::unfinished(Arc::clone(&self.shared))
+    }
+}
+
+/// Runs blocking work on a thread of its own, to its end.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    let result = tokio::task::spawn_blocking(work).await;
+    result.unwrap_or_else(|error| Err(fault("finish its work", io::Error::other(error))))
+}
+
+/// Sorts a fault of the system by what it means for the client.
+fn fault(doing: &'static str, error: io::Error) -> StoreError {
+    match error.kind() {
+        io::ErrorKind::NotFound => StoreError::NotFound,
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StoreError::NoSpace,
+        _ => StoreError::Io(doing, error),
+    }
+}

@@ -39,6 +39,12 @@ pub enum UploadError {
         /// Where the client thought it does.
         given: u64,
     },
+    /// Another request is appending and has passed the offset that this one begins at.
+    #[error("another request is appending to this upload, which is not at offset {given} any more")]
+    Overtaken {
+        /// Where the client thought the upload ends.
+        given: u64,
+    },
     /// Larger than this server takes.
     #[error("the upload is larger than the {max} bytes that this server takes")]
     TooLarge {

@@ -9,7 +9,8 @@ use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::oneshot;
+use tokio::sync::futures::OwnedNotified;
+use tokio::sync::{Notify, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::error::Interruption;
@@ -38,9 +39,15 @@ pub struct Holder {
     revoked: CancellationToken,
     cause: OnceLock<Interruption>,
     progress: OnceLock<Arc<Progress>>,
+    changed: Arc<Notify>,
 }
 
 impl Holder {
+    /// Resolves when the holder begins to append or lets go, counted from the call.
+    pub fn changed(&self) -> OwnedNotified {
+        Arc::clone(&self.changed).notified_owned()
+    }
+
     /// How far the append that holds the lease has come; `None` when the holder is not appending.
     pub fn progress(&self) -> Option<&Arc<Progress>> {
         self.progress.get()
@@ -166,6 +173,7 @@ impl Lease {
     /// Shows other requests how far this append has come.
     pub fn show(&self, progress: Arc<Progress>) {
         let _ = self.holder.progress.set(progress);
+        self.holder.changed.notify_waiters();
     }
 
     /// Waits until somebody wants the holder to stop, and says why.
@@ -182,6 +190,7 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         self.leases.release(self.id);
+        self.holder.changed.notify_waiters();
     }
 }
 

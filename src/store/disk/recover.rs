@@ -1,0 +1,63 @@
+//! What a crash left of an upload, brought into a defined state on first touch.
+//!
+//! | the sidecar says | beside it | then |
+//! |---|---|---|
+//! | receiving | data longer than its offset, same epoch | the process died: all that arrived is kept |
+//! | receiving | data longer than its offset, other epoch | a power cut: what was not synced is cut off |
+//! | receiving | data shorter than its offset | the disk lost bytes: the offset goes back to what is there |
+//! | verifying | data longer than its offset | the body was not verified: it is cut off |
+//! | complete, published | data still under its own name | the rename is done again |
+//! | anything | no data where there must be some | damaged: an error, and nothing is touched |
+
+use std::fs::{self, File, OpenOptions};
+
+use super::{Shared, fault};
+use crate::store::StoreError;
+use crate::upload::{State, Upload, UploadId};
+
+impl Shared {
+    pub(super) fn recover(&self, id: UploadId) -> Result<Upload, StoreError> {
+        let sidecar = self.read_sidecar(id)?;
+        let same_epoch = self.epoch.as_deref().is_some_and(|epoch| epoch == sidecar.epoch());
+        let upload = sidecar.into_upload();
+        match &upload.state {
+            State::Receiving | State::Verifying => self.recover_data(upload, same_epoch),
+            State::Complete { file: Some(name) } if fs::exists(self.data_path(id)).unwrap_or(false) => {
+                let name = name.clone();
+                self.finish_publication(upload, &name)
+            }
+            State::Complete { .. } | State::Assembling => Ok(upload),
+        }
+    }
+
+    fn recover_data(&self, mut upload: Upload, same_epoch: bool) -> Result<Upload, StoreError> {
+        let file = OpenOptions::new().read(true).write(true).open(self.data_path(upload.id));
+        let file = file.map_err(|error| StoreError::Damaged(format!("the data file can't be opened: {error}")))?;
+        let stored = file.metadata().map_err(|error| fault("look at the data", error))?.len();
+        let was = upload.offset;
+        let trusted = upload.state == State::Receiving && same_epoch;
+        upload.offset = match upload.length.known() {
+            _ if !trusted => was.min(stored),
+            Some(length) => stored.min(length),
+            None => stored,
+        };
+        if upload.offset == was && stored == was && trusted {
+            return Ok(upload);
+        }
+        if upload.offset != was {
+            tracing::info!(id = %upload.id, from = was, to = upload.offset, "recovered an upload after a crash");
+        }
+        self.settle(&file, upload, stored)
+    }
+
+    /// Makes files and sidecar agree, durably: from here on the offset may be told.
+    fn settle(&self, file: &File, mut upload: Upload, stored: u64) -> Result<Upload, StoreError> {
+        if stored > upload.offset {
+            self.durable.set_len(file, upload.offset).map_err(|error| fault("cut off", error))?;
+        }
+        self.durable.sync_data(file).map_err(|error| fault("sync data", error))?;
+        upload.state = State::Receiving;
+        self.save(&upload)?;
+        Ok(upload)
+    }
+}

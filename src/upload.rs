@@ -1,0 +1,242 @@
+//! The engine: what an upload is and what may happen to it, whichever protocol asks.
+//!
+//! [`Uploads`] is the whole API: create, append, inspect, read, concatenate, terminate. The rules live here; HTTP and
+//! files do not. Each change is made under a [lease](lease), in a task of its own: a client that goes away ends its
+//! wait, not the work.
+
+mod append;
+mod checksum;
+mod concat;
+mod create;
+mod error;
+mod expire;
+mod id;
+mod inspect;
+pub mod lease;
+mod metadata;
+mod model;
+pub mod progress;
+mod receive;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_core::Stream;
+use jiff::{SignedDuration, Timestamp};
+use tokio_util::sync::CancellationToken;
+
+pub use self::append::Append;
+pub use self::checksum::{Algorithm, Checksum, Hasher};
+pub use self::concat::Concatenation;
+pub use self::create::NewUpload;
+pub use self::error::{Interruption, UploadError};
+pub use self::id::{NotAnId, UploadId};
+pub use self::metadata::{Metadata, MetadataError};
+pub use self::model::{Kind, Length, State, Upload};
+use self::concat::Waiting;
+use self::expire::Agenda;
+use self::lease::{Lease, Leases, NoLease};
+use crate::store::{ByteStream, Store};
+
+/// What the engine is told to enforce.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    /// The largest upload in bytes; `None`: any.
+    pub max_size: Option<u64>,
+    /// How long after its last byte an unfinished upload expires; `None`: never.
+    pub expire_after: Option<Duration>,
+    /// How long a body may bring nothing before its append ends.
+    pub idle_timeout: Duration,
+}
+
+/// A piece of a body.
+#[derive(Debug)]
+pub enum Piece {
+    /// The next bytes.
+    Bytes(Bytes),
+    /// After the bytes: the checksum over all of them, or why what came in its place is none.
+    Checksum(Result<Checksum, String>),
+}
+
+/// The body ended before its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BodyCut;
+
+/// A body as an adapter hands it to the engine.
+pub trait Pieces: Stream<Item = Result<Piece, BodyCut>> + Send + Unpin + 'static {}
+impl<B: Stream<Item = Result<Piece, BodyCut>> + Send + Unpin + 'static> Pieces for B {}
+
+/// A body and what its sender said of it.
+#[derive(Debug)]
+pub struct Body<B> {
+    /// The bytes.
+    pub pieces: B,
+    /// How many there will be, if it was said.
+    pub len: Option<u64>,
+    /// What they shall sum to.
+    pub checksum: ChecksumPlan,
+}
+
+/// What a body shall sum to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ChecksumPlan {
+    /// Nobody said. (One that comes behind the body all the same is checked.)
+    None,
+    /// Said before the body.
+    Given(Checksum),
+    /// Announced: it comes behind the body.
+    Trailer,
+}
+
+/// All uploads: the engine's whole API. Clones are the same engine.
+#[derive(Clone)]
+pub struct Uploads<S> {
+    inner: Arc<Inner<S>>,
+}
+
+struct Inner<S> {
+    store: S,
+    rules: Rules,
+    leases: Leases,
+    waiting: Waiting,
+    agenda: Agenda,
+    closing: CancellationToken,
+}
+
+impl<S: Store> Uploads<S> {
+    /// An engine over a store.
+    #[must_use]
+    pub fn new(store: S, rules: Rules) -> Self {
+        let inner = Inner {
+            store,
+            rules,
+            leases: Leases::default(),
+            waiting: Waiting::default(),
+            agenda: Agenda::default(),
+            closing: CancellationToken::new(),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// The rules in force.
+    #[must_use]
+    pub fn rules(&self) -> &Rules {
+        &self.inner.rules
+    }
+
+    /// Removes an upload; a transfer that is running ends first. Its finished file goes with it.
+    ///
+    /// # Errors
+    /// It is not there, has expired, or its holder does not let go.
+    pub async fn terminate(&self, id: UploadId) -> Result<(), UploadError> {
+        // Before anything is disturbed: a client that guesses gets nothing but this read.
+        self.inner.store.peek(id).await?;
+        let lease = self.take_over(id).await?;
+        let engine = self.clone();
+        self.detached(async move {
+            let upload = engine.inner.store.load(lease.id()).await?;
+            if upload.is_expired(Timestamp::now()) {
+                return Err(UploadError::Expired);
+            }
+            engine.inner.store.remove(&upload).await?;
+            tracing::info!(%id, offset = upload.offset, "terminated");
+            Ok(())
+        })
+        .await
+    }
+
+    /// The upload, when all of it can be read. Disturbs nobody.
+    ///
+    /// # Errors
+    /// It is not there, has expired, or is not complete.
+    pub async fn readable(&self, id: UploadId) -> Result<Upload, UploadError> {
+        let upload = self.inner.store.peek(id).await?;
+        if upload.is_expired(Timestamp::now()) {
+            return Err(UploadError::Expired);
+        }
+        if !upload.is_complete() {
+            return Err(UploadError::Incomplete { offset: upload.offset });
+        }
+        Ok(upload)
+    }
+
+    /// Some bytes of a [`readable`](Self::readable) upload.
+    ///
+    /// # Errors
+    /// The finished file was moved, removed or changed by somebody else.
+    pub async fn read(&self, upload: &Upload, range: std::ops::Range<u64>) -> Result<ByteStream, UploadError> {
+        self.inner.store.read(upload, range).await.map_err(|error| match error {
+            crate::store::StoreError::NotFound => UploadError::FileGone,
+            other => other.into(),
+        })
+    }
+
+    /// Ends every append at its next batch, keeping what came, and lets no new one begin.
+    pub fn close(&self) {
+        self.inner.closing.cancel();
+        self.inner.leases.revoke_all();
+    }
+
+    /// How many uploads are being changed at the moment.
+    #[must_use]
+    pub fn busy(&self) -> usize {
+        self.inner.leases.count()
+    }
+
+    /// When an upload expires if its last byte comes now.
+    fn expiry_from(&self, now: Timestamp) -> Option<Timestamp> {
+        let after = SignedDuration::try_from(self.inner.rules.expire_after?).ok()?;
+        now.checked_add(after).ok()
+    }
+
+    /// The lease, from whoever holds it.
+    async fn take_over(&self, id: UploadId) -> Result<Lease, UploadError> {
+        let lease = self.inner.leases.acquire(id).await.map_err(|NoLease::Superseded | NoLease::TimedOut| UploadError::Busy)?;
+        // After `close` has gone through the list of holders, nobody may become one.
+        if self.inner.closing.is_cancelled() {
+            return Err(UploadError::Busy);
+        }
+        Ok(lease)
+    }
+
+    /// Reads an upload under its lease, settling what a crash or a failed publication left open.
+    async fn open(&self, lease: &Lease) -> Result<Upload, UploadError> {
+        let upload = self.inner.store.load(lease.id()).await?;
+        if upload.is_expired(Timestamp::now()) {
+            return Err(UploadError::Expired);
+        }
+        if upload.state == State::Receiving && upload.has_all_bytes() {
+            return self.complete(upload).await;
+        }
+        Ok(upload)
+    }
+
+    /// Publishes an upload that has all its bytes.
+    async fn complete(&self, upload: Upload) -> Result<Upload, UploadError> {
+        let upload = self.inner.store.publish(upload).await?;
+        self.note_completion(&upload);
+        Ok(upload)
+    }
+
+    fn note_completion(&self, upload: &Upload) {
+        if let State::Complete { file } = &upload.state {
+            tracing::info!(id = %upload.id, bytes = upload.offset, file, "complete");
+        }
+        if upload.kind == Kind::Partial {
+            self.part_completed(upload.id);
+        }
+    }
+
+    /// Runs work that its caller's end must not cut off.
+    async fn detached<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, UploadError>> + Send + 'static,
+    ) -> Result<T, UploadError> {
+        let result = tokio::spawn(work).await;
+        result.unwrap_or_else(|error| {
+            let cause = std::io::Error::other(error);
+            Err(UploadError::Store(crate::store::StoreError::Io("finish its work", cause)))
+        })
+    }
+}

@@ -1,0 +1,218 @@
+//! Adding bytes at the end of an upload: what is checked before the first byte is asked for, and what is settled after
+//! the last one came.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::lease::Lease;
+use super::progress::Progress;
+use super::receive::{End, Reception};
+use super::{Body, ChecksumPlan, Interruption, Kind, Length, Pieces, State, Upload, UploadError, UploadId, Uploads};
+use crate::store::{Store, StoreError, Writer as _};
+
+/// A request that adds bytes.
+#[derive(Debug)]
+pub struct Append<B> {
+    /// The upload.
+    pub id: UploadId,
+    /// Where the client thinks it ends.
+    pub offset: u64,
+    /// The length, when the client tells it now.
+    pub length: Option<u64>,
+    /// The bytes.
+    pub body: Body<B>,
+}
+
+impl<S: Store> Uploads<S> {
+    /// Adds bytes to an upload, and completes it when it has all of them.
+    ///
+    /// # Errors
+    /// What [`UploadError`] lists for the client's, the moment's and the machine's guilt. Whatever it is, the upload
+    /// stays consistent and can be continued at the offset that [`inspect`](Self::inspect) tells.
+    pub async fn append<B: Pieces>(&self, request: Append<B>) -> Result<Upload, UploadError> {
+        // Before anything is disturbed.
+        let upload = self.inner.store.peek(request.id).await?;
+        check_kind(&upload)?;
+        self.refuse_overtaken(request.id, request.offset)?;
+        let lease = self.take_over(request.id).await?;
+        let engine = self.clone();
+        self.detached(async move { engine.append_held(&lease, request).await }).await
+    }
+
+    /// A healthy append is not broken for a request that is sure to be refused.
+    fn refuse_overtaken(&self, id: UploadId, given: u64) -> Result<(), UploadError> {
+        let Some(holder) = self.inner.leases.holder(id) else { return Ok(()) };
+        match holder.progress() {
+            Some(progress) if !progress.is_stalled() && progress.received() != given => {
+                Err(UploadError::Overtaken { given })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn append_held<B: Pieces>(&self, lease: &Lease, request: Append<B>) -> Result<Upload, UploadError> {
+        let Append { offset, length, body, .. } = request;
+        let mut upload = self.open(lease).await?;
+        check_kind(&upload)?;
+        if offset != upload.offset {
+            return Err(UploadError::OffsetMismatch { current: upload.offset, given: offset });
+        }
+        let declared = self.declare_length(&mut upload, length)?;
+        self.check_end(&upload, body.len)?;
+        if upload.is_complete() {
+            return self.nothing_more(upload, body).await;
+        }
+        if declared {
+            // Once told it never changes, so it is on the disk before the first byte is.
+            self.inner.store.save(&upload).await?;
+        }
+        let writer = self.inner.store.writer(&upload).await?;
+        let (progress, asks) = Progress::new(upload.offset);
+        let progress = Arc::new(progress);
+        lease.show(Arc::clone(&progress));
+        let limit = upload.length.known().or(self.inner.rules.max_size).unwrap_or(u64::MAX);
+        let mut reception = Reception::new(self.inner.store.clone(), writer, upload, body, limit);
+        let end = reception.run(lease, &progress, asks, self.inner.rules.idle_timeout).await;
+        self.settle(reception, end).await
+    }
+
+    /// Takes the length that the client tells now. `true`: it is new.
+    fn declare_length(&self, upload: &mut Upload, length: Option<u64>) -> Result<bool, UploadError> {
+        let Some(given) = length else { return Ok(false) };
+        match upload.length {
+            Length::Known(known) if known == given => return Ok(false),
+            Length::Known(known) => return Err(UploadError::LengthChanged { known, given }),
+            Length::Deferred if given < upload.offset => {
+                return Err(UploadError::LengthBelowOffset { offset: upload.offset, given });
+            }
+            Length::Deferred => {}
+        }
+        self.check_size(given)?;
+        upload.length = Length::Known(given);
+        Ok(true)
+    }
+
+    /// Refuses a body that says it would go too far, before a byte of it is read.
+    fn check_end(&self, upload: &Upload, len: Option<u64>) -> Result<(), UploadError> {
+        let end = upload.offset.saturating_add(len.unwrap_or(0));
+        match upload.length {
+            Length::Known(length) if end > length => Err(UploadError::BeyondLength { length }),
+            _ => self.check_size(end),
+        }
+    }
+
+    /// An append at the end of a complete upload may only be empty: a client that did not hear the last answer.
+    async fn nothing_more<B: Pieces>(&self, upload: Upload, body: Body<B>) -> Result<Upload, UploadError> {
+        let length = upload.offset;
+        let mut pieces = body.pieces;
+        let next = std::future::poll_fn(|cx| std::pin::Pin::new(&mut pieces).poll_next(cx));
+        match (body.len, body.checksum) {
+            (Some(0), ChecksumPlan::None) => Ok(upload),
+            _ => match tokio::time::timeout(self.inner.rules.idle_timeout, next).await {
+                Ok(Some(Ok(super::Piece::Bytes(_)))) => Err(UploadError::BeyondLength { length }),
+                _ => Ok(upload),
+            },
+        }
+    }
+
+    /// Decides what of the body stays, makes it durable, and only then says so.
+    async fn settle<B: Pieces>(&self, mut reception: Reception<S, B>, end: End) -> Result<Upload, UploadError> {
+        let kept = match end {
+            End::Finished => match reception.verify().await {
+                Ok(()) => self.keep(reception).await,
+                Err(error) => return Err(self.discard(reception, error).await),
+            },
+            End::Overlong => {
+                let error = match (reception.upload().length, self.inner.rules.max_size) {
+                    (Length::Deferred, Some(max)) => UploadError::TooLarge { max },
+                    (length, _) => UploadError::BeyondLength { length: length.known().unwrap_or(u64::MAX) },
+                };
+                return Err(self.discard(reception, error).await);
+            }
+            End::Cut(cause) if reception.is_verified() => {
+                return Err(self.discard(reception, UploadError::Unverified(cause)).await);
+            }
+            End::Cut(cause) => {
+                let upload = self.keep(reception).await?;
+                let level_offset = upload.offset;
+                tracing::info!(id = %upload.id, offset = level_offset, %cause, "interrupted");
+                // The last byte came all the same: nothing was interrupted that had anything left to do.
+                if upload.is_complete() && cause != Interruption::TakenOver {
+                    return Ok(upload);
+                }
+                return Err(UploadError::Interrupted { cause, offset: upload.offset });
+            }
+            End::Fault(StoreError::NoSpace) if !reception.is_verified() => {
+                let upload = self.keep(reception).await?;
+                tracing::warn!(id = %upload.id, offset = upload.offset, "no room left; the upload keeps what it has");
+                return Err(UploadError::Store(StoreError::NoSpace));
+            }
+            End::Fault(error) => return Err(self.discard(reception, error.into()).await),
+        };
+        kept
+    }
+
+    async fn keep<B: Pieces>(&self, mut reception: Reception<S, B>) -> Result<Upload, UploadError> {
+        let flushed = reception.flush().await;
+        let now = Timestamp::now();
+        let floor = reception.told();
+        let (mut upload, mut writer, written) = reception.into_parts();
+        if let Err(error) = writer.sync().await {
+            // After a failed sync nobody knows what is on the disk, and a second one would say "fine". Only what was
+            // synced before counts.
+            let _ = writer.rewind(floor).await;
+            return Err(error.into());
+        }
+        let came = written > upload.offset;
+        upload.offset = written;
+        upload.state = State::Receiving;
+        if came {
+            (upload.modified, upload.expires) = (now, self.expiry_from(now));
+        }
+        match flushed {
+            Ok(()) if upload.has_all_bytes() => self.complete(upload).await,
+            Ok(()) => {
+                self.inner.store.save(&upload).await?;
+                Ok(upload)
+            }
+            Err(error) => {
+                // On a full disk the sidecar may not be written either; then the data file's size tells the offset.
+                let _ = self.inner.store.save(&upload).await;
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Forgets the body, down to what was told to somebody meanwhile, and answers the error that made it so.
+    async fn discard<B: Pieces>(&self, mut reception: Reception<S, B>, error: UploadError) -> UploadError {
+        reception.finish_writing().await;
+        let (floor, touched) = (reception.told(), reception.has_touched_the_store());
+        let (mut upload, mut writer, _) = reception.into_parts();
+        tracing::info!(id = %upload.id, offset = floor, %error, "discarded a body");
+        if !touched {
+            return error;
+        }
+        upload.offset = floor;
+        upload.state = State::Receiving;
+        let discarded = async {
+            writer.rewind(floor).await?;
+            writer.sync().await?;
+            self.inner.store.save(&upload).await
+        };
+        match discarded.await {
+            Ok(()) => error,
+            Err(fault) => {
+                tracing::error!(id = %upload.id, error = %fault, "could not discard a body");
+                fault.into()
+            }
+        }
+    }
+}
+
+fn check_kind(upload: &Upload) -> Result<(), UploadError> {
+    match upload.kind {
+        Kind::Final { .. } => Err(UploadError::FinalIsReadOnly),
+        Kind::Whole | Kind::Partial => Ok(()),
+    }
+}

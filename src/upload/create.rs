@@ -1,0 +1,141 @@
+//! Creation, with or without the first bytes.
+
+use bytes::Bytes;
+use futures_core::Stream as _;
+use jiff::Timestamp;
+use tokio::time::timeout;
+
+use super::append::Append;
+use super::{Body, ChecksumPlan, Interruption, Kind, Length, Metadata, Piece, Pieces, State, Upload, UploadError, UploadId, Uploads};
+use crate::store::{Store, StoreError};
+
+/// A body up to this many bytes is taken in whole before anything is written: then an upload that fits into its
+/// creation costs one trip to the disk, and one that breaks off leaves no trace.
+const SMALL: u64 = 32 * 1024;
+
+/// What a client wants to upload.
+#[derive(Debug)]
+pub struct NewUpload {
+    /// A representation of its own or a part of one.
+    pub kind: Kind,
+    /// How long it will be.
+    pub length: Length,
+    /// What the client says of it.
+    pub metadata: Metadata,
+}
+
+impl<S: Store> Uploads<S> {
+    /// Creates an upload and takes its first bytes, if there are any.
+    ///
+    /// When an append ends early for a reason that passes (the daemon stops, say), the upload is returned with the
+    /// bytes it has: the client learns its name and goes on there. When the client is gone, nobody will ever know the
+    /// name, and the upload is removed.
+    ///
+    /// # Errors
+    /// It is too large, or what [`append`](Self::append) refuses; nothing is left of it then.
+    pub async fn create<B: Pieces>(&self, new: NewUpload, body: Option<Body<B>>) -> Result<Upload, UploadError> {
+        self.check_size(new.length.known().unwrap_or(0))?;
+        if let Some(Body { len: Some(len), .. }) = &body {
+            match new.length {
+                Length::Known(length) if *len > length => return Err(UploadError::BeyondLength { length }),
+                _ => self.check_size(*len)?,
+            }
+        }
+        let upload = self.new_upload(new).map_err(|error| StoreError::Io("draw a random name", error))?;
+        match body {
+            None => self.create_with(upload, Vec::new()).await,
+            Some(Body { pieces, len: Some(len), checksum }) if len <= SMALL => {
+                let first = self.gather(pieces, len, checksum).await?;
+                self.create_with(upload, first).await
+            }
+            Some(body) => self.create_and_append(upload, body).await,
+        }
+    }
+
+    /// Refuses what is larger than this server takes.
+    pub(super) fn check_size(&self, bytes: u64) -> Result<(), UploadError> {
+        match self.inner.rules.max_size {
+            Some(max) if bytes > max => Err(UploadError::TooLarge { max }),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn new_upload(&self, new: NewUpload) -> std::io::Result<Upload> {
+        let now = Timestamp::now();
+        let NewUpload { kind, length, metadata } = new;
+        let state = match kind {
+            Kind::Whole | Kind::Partial => State::Receiving,
+            Kind::Final { .. } => State::Assembling,
+        };
+        let (id, expires) = (UploadId::random()?, self.expiry_from(now));
+        Ok(Upload { id, kind, state, offset: 0, length, metadata, created: now, modified: now, expires })
+    }
+
+    pub(super) async fn create_with(&self, upload: Upload, first: Vec<Bytes>) -> Result<Upload, UploadError> {
+        let upload = self.inner.store.create(upload, first).await?;
+        tracing::debug!(id = %upload.id, length = upload.length.known(), name = upload.metadata.file_name(), "created");
+        match upload.expiry() {
+            Some(expiry) => self.inner.agenda.add(expiry, upload.id),
+            None => self.note_completion(&upload),
+        }
+        Ok(upload)
+    }
+
+    /// Takes a small body in whole.
+    async fn gather<B: Pieces>(&self, mut pieces: B, len: u64, plan: ChecksumPlan) -> Result<Vec<Bytes>, UploadError> {
+        let mut first = Vec::new();
+        let mut trailer = None;
+        let mut came = 0;
+        let end = loop {
+            let next = std::future::poll_fn(|cx| std::pin::Pin::new(&mut pieces).poll_next(cx));
+            match timeout(self.inner.rules.idle_timeout, next).await {
+                Ok(Some(Ok(Piece::Bytes(bytes)))) => {
+                    came += bytes.len() as u64;
+                    first.push(bytes);
+                }
+                Ok(Some(Ok(Piece::Checksum(checksum)))) => trailer = Some(checksum),
+                Ok(None) if came >= len => break Ok(()),
+                Ok(Some(Err(_)) | None) => break Err(Interruption::ClientGone),
+                Err(_) => break Err(Interruption::Idle),
+            }
+        };
+        end.map_err(UploadError::Unverified)?;
+        let checksum = match (plan, trailer) {
+            (ChecksumPlan::Given(checksum), _) => Some(checksum),
+            (_, Some(checksum)) => Some(checksum.map_err(UploadError::BadTrailer)?),
+            (ChecksumPlan::Trailer, None) => {
+                return Err(UploadError::BadTrailer("it was announced and did not come".to_owned()));
+            }
+            (ChecksumPlan::None, None) => None,
+        };
+        if let Some(checksum) = checksum {
+            let mut hasher = checksum.algorithm().hasher();
+            first.iter().for_each(|bytes| hasher.update(bytes));
+            if !checksum.matches(hasher) {
+                return Err(UploadError::ChecksumMismatch { algorithm: checksum.algorithm() });
+            }
+        }
+        Ok(first)
+    }
+
+    async fn create_and_append<B: Pieces>(&self, upload: Upload, body: Body<B>) -> Result<Upload, UploadError> {
+        let created = self.create_with(upload, Vec::new()).await?;
+        let id = created.id;
+        let error = match self.append(Append { id, offset: 0, length: None, body }).await {
+            Ok(upload) => return Ok(upload),
+            Err(error) => error,
+        };
+        match error {
+            // Whoever sent it is there to read the answer, and goes on from where it stopped.
+            UploadError::Interrupted { cause: Interruption::Idle | Interruption::Shutdown | Interruption::TakenOver, .. } => {
+                Ok(self.inner.store.peek(id).await?)
+            }
+            error => {
+                if let Err(left) = self.terminate(id).await {
+                    tracing::warn!(%id, error = %left, "a creation that failed could not be taken back");
+                }
+                Err(error)
+            }
+        }
+    }
+}

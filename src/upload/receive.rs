@@ -1,0 +1,368 @@
+//! A body on its way to the store.
+//!
+//! Two things go on at once: pieces are gathered into a batch while the batch before is being written. The batch is
+//! large, so that a hop to a writing thread costs nothing beside it; and it never waits long, so that a slow line's
+//! bytes are put away as they come.
+
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use tokio::time::{Instant, sleep};
+
+use super::lease::Lease;
+use super::progress::{Asks, Progress};
+use super::{Body, Checksum, ChecksumPlan, Hasher, Interruption, Piece, Pieces, State, Upload, UploadError};
+use crate::store::{Store, StoreError, Writer, Written};
+
+/// A batch of this size is written as soon as the writing thread is free.
+const BATCH: usize = 512 * 1024;
+
+/// While the writing thread is busy, this much is gathered; then the socket has to wait, and the client with it.
+const BATCH_MAX: usize = 1024 * 1024;
+
+/// How long bytes may wait for company before they are written.
+const LINGER: Duration = Duration::from_millis(5);
+
+/// The same for a body that can't be kept before it is verified: writing it early gains nothing but memory.
+const LINGER_UNVERIFIED: Duration = Duration::from_millis(250);
+
+/// After this many bytes a running append is made durable behind its back, so that a power cut in the thirtieth
+/// gigabyte of one PATCH costs seconds and not thirty gigabytes.
+const CHECKPOINT: u64 = 64 * 1024 * 1024;
+
+/// Pieces smaller than this are copied together: each one kept would keep a whole read buffer alive.
+const SMALL_PIECE: usize = 4096;
+
+/// Why a body ended.
+#[derive(Debug)]
+pub(super) enum End {
+    /// As it should.
+    Finished,
+    /// It would go beyond the upload's length.
+    Overlong,
+    /// Before its end.
+    Cut(Interruption),
+    /// The store could not go on.
+    Fault(StoreError),
+}
+
+type Running<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// What a body's bytes have to sum to.
+enum Verification {
+    None,
+    Given(Checksum, Hasher),
+    Trailer,
+}
+
+/// One body being received.
+pub(super) struct Reception<S: Store, B> {
+    store: S,
+    writer: S::Writer,
+    /// As it was when the body began; its offset is where the body begins.
+    upload: Upload,
+    pieces: B,
+    limit: u64,
+    verification: Verification,
+    trailer: Option<Result<Checksum, String>>,
+    batch: Batch,
+    /// Bytes in hand, as an offset.
+    received: u64,
+    /// Bytes written, as an offset.
+    written: u64,
+    /// The greatest offset that somebody was told or will find in the sidecar after a power cut.
+    told: u64,
+    /// The sidecar says that what lies beyond the offset is not verified.
+    marked: bool,
+    writing: Option<Running<Written>>,
+    checkpoint: Option<(u64, Running<Result<(), StoreError>>)>,
+    last_checkpoint: u64,
+}
+
+#[derive(Default)]
+struct Batch {
+    pieces: Vec<Bytes>,
+    /// Small pieces, copied together.
+    tail: BytesMut,
+    len: usize,
+}
+
+impl Batch {
+    fn push(&mut self, piece: Bytes) {
+        self.len += piece.len();
+        if piece.len() < SMALL_PIECE {
+            self.tail.extend_from_slice(&piece);
+        } else {
+            self.close_tail();
+            self.pieces.push(piece);
+        }
+    }
+
+    fn close_tail(&mut self) {
+        if !self.tail.is_empty() {
+            self.pieces.push(self.tail.split().freeze());
+        }
+    }
+
+    fn take(&mut self) -> Vec<Bytes> {
+        self.close_tail();
+        self.len = 0;
+        std::mem::take(&mut self.pieces)
+    }
+}
+
+impl<S: Store, B: Pieces> Reception<S, B> {
+    pub(super) fn new(store: S, writer: S::Writer, upload: Upload, body: Body<B>, limit: u64) -> Self {
+        let base = upload.offset;
+        let verification = match body.checksum {
+            ChecksumPlan::None => Verification::None,
+            ChecksumPlan::Given(checksum) => {
+                let hasher = checksum.algorithm().hasher();
+                Verification::Given(checksum, hasher)
+            }
+            ChecksumPlan::Trailer => Verification::Trailer,
+        };
+        Self {
+            store,
+            writer,
+            upload,
+            pieces: body.pieces,
+            limit,
+            verification,
+            trailer: None,
+            batch: Batch::default(),
+            received: base,
+            written: base,
+            told: base,
+            marked: false,
+            writing: None,
+            checkpoint: None,
+            last_checkpoint: base,
+        }
+    }
+
+    /// The body is kept only if it sums up.
+    pub(super) fn is_verified(&self) -> bool {
+        !matches!(self.verification, Verification::None)
+    }
+
+    pub(super) fn upload(&self) -> &Upload {
+        &self.upload
+    }
+
+    /// Down to here the offset must not fall.
+    pub(super) fn told(&self) -> u64 {
+        self.told
+    }
+
+    /// The store holds more than before the body began.
+    pub(super) fn has_touched_the_store(&self) -> bool {
+        self.marked || self.written > self.upload.offset || self.last_checkpoint > self.upload.offset
+    }
+
+    pub(super) fn into_parts(self) -> (Upload, S::Writer, u64) {
+        (self.upload, self.writer, self.written)
+    }
+
+    /// Receives until the body ends, one way or the other. What is in the batch then is not written yet.
+    pub(super) async fn run(&mut self, lease: &Lease, progress: &Progress, mut asks: Asks, idle_limit: Duration) -> End {
+        let mut revoked = pin!(lease.revoked());
+        let mut idle = pin!(sleep(idle_limit));
+        let mut linger = pin!(sleep(LINGER));
+        let linger_for = if self.is_verified() { LINGER_UNVERIFIED } else { LINGER };
+        loop {
+            if self.writing.is_none() && self.batch.len >= BATCH && let Err(fault) = self.submit().await {
+                return End::Fault(fault);
+            }
+            let has_room = self.batch.len < BATCH_MAX;
+            let may_write = self.writing.is_none() && self.batch.len > 0;
+            tokio::select! {
+                biased;
+                cause = &mut revoked => return End::Cut(cause),
+                Some(ask) = asks.recv() => match self.tell().await {
+                    Ok(offset) => drop(ask.send(offset)),
+                    Err(fault) => return End::Fault(fault),
+                },
+                written = running(&mut self.writing), if self.writing.is_some() => {
+                    if let Err(fault) = self.note_written(written) {
+                        return End::Fault(fault);
+                    }
+                    // While the disk was slow the client could not send.
+                    idle.as_mut().reset(Instant::now() + idle_limit);
+                }
+                saved = saving(&mut self.checkpoint), if self.checkpoint.is_some() => {
+                    self.checkpoint = None;
+                    if let Err(fault) = saved {
+                        return End::Fault(fault);
+                    }
+                }
+                piece = poll_fn(|cx| Pin::new(&mut self.pieces).poll_next(cx)), if has_room => match piece {
+                    Some(Ok(Piece::Bytes(bytes))) => {
+                        let now = Instant::now();
+                        idle.as_mut().reset(now + idle_limit);
+                        if self.batch.len == 0 {
+                            linger.as_mut().reset(now + linger_for);
+                        }
+                        if !self.take(bytes) {
+                            return End::Overlong;
+                        }
+                        progress.advance(if self.is_verified() { self.upload.offset } else { self.received });
+                    }
+                    Some(Ok(Piece::Checksum(checksum))) => self.trailer = Some(checksum),
+                    Some(Err(_)) => return End::Cut(Interruption::ClientGone),
+                    None => return End::Finished,
+                },
+                () = &mut linger, if may_write => if let Err(fault) = self.submit().await {
+                    return End::Fault(fault);
+                },
+                () = &mut idle, if has_room => return End::Cut(Interruption::Idle),
+            }
+        }
+    }
+
+    /// Takes a piece into the batch. `false`: it goes beyond the limit, and nothing of it was taken.
+    fn take(&mut self, bytes: Bytes) -> bool {
+        let end = self.received.saturating_add(bytes.len() as u64);
+        if end > self.limit {
+            return false;
+        }
+        self.received = end;
+        if let Verification::Given(_, hasher) = &mut self.verification {
+            hasher.update(&bytes);
+        }
+        self.batch.push(bytes);
+        true
+    }
+
+    /// Begins to write the batch. Nothing is being written at the moment.
+    async fn submit(&mut self) -> Result<(), StoreError> {
+        if self.is_verified() && !self.marked {
+            // From here on bytes lie beyond the offset that may have to go again, also after a crash.
+            let marked = Upload { state: State::Verifying, ..self.upload.clone() };
+            self.store.save(&marked).await?;
+            self.marked = true;
+        }
+        let batch = self.batch.take();
+        self.writing = Some(Box::pin(self.writer.write(batch)));
+        Ok(())
+    }
+
+    fn note_written(&mut self, written: Written) -> Result<(), StoreError> {
+        self.writing = None;
+        self.written += written.bytes;
+        if let Some(fault) = written.fault {
+            // What was in hand behind it can't be written either.
+            self.batch = Batch::default();
+            self.received = self.written;
+            return Err(fault);
+        }
+        let due = self.written - self.last_checkpoint >= CHECKPOINT;
+        if due && self.checkpoint.is_none() && !self.is_verified() {
+            self.begin_checkpoint();
+        }
+        Ok(())
+    }
+
+    fn begin_checkpoint(&mut self) {
+        self.last_checkpoint = self.written;
+        let reached = Upload { offset: self.written, ..self.upload.clone() };
+        let (synced, store) = (self.writer.sync(), self.store.clone());
+        let save = async move {
+            synced.await?;
+            store.save(&reached).await
+        };
+        self.checkpoint = Some((self.written, Box::pin(save)));
+    }
+
+    /// Puts away all that is in hand, and answers the offset that may be told.
+    async fn tell(&mut self) -> Result<u64, StoreError> {
+        if self.is_verified() || self.received == self.told {
+            return Ok(self.told);
+        }
+        self.flush().await?;
+        self.last_checkpoint = self.written;
+        self.writer.sync().await?;
+        self.store.save(&Upload { offset: self.written, ..self.upload.clone() }).await?;
+        self.told = self.written;
+        Ok(self.told)
+    }
+
+    /// Writes all that is in hand.
+    pub(super) async fn flush(&mut self) -> Result<(), StoreError> {
+        loop {
+            if let Some(writing) = &mut self.writing {
+                let written = writing.await;
+                self.note_written(written)?;
+            }
+            if self.batch.len == 0 {
+                break;
+            }
+            self.submit().await?;
+        }
+        match self.checkpoint.take() {
+            Some((_, saved)) => saved.await,
+            None => Ok(()),
+        }
+    }
+
+    /// Waits for what is being written and forgets the rest.
+    pub(super) async fn finish_writing(&mut self) {
+        self.batch = Batch::default();
+        // The body goes, whatever became of its writes.
+        let _ = self.flush().await;
+    }
+
+    /// Compares the whole body with its checksum.
+    pub(super) async fn verify(&mut self) -> Result<(), UploadError> {
+        let base = self.upload.offset;
+        let (checksum, hasher) = match (std::mem::replace(&mut self.verification, Verification::Trailer), self.trailer.take()) {
+            (Verification::Given(checksum, hasher), _) => (checksum, hasher),
+            (Verification::None, None) => {
+                self.verification = Verification::None;
+                return Ok(());
+            }
+            (Verification::Trailer, None) => {
+                return Err(UploadError::BadTrailer("it was announced and did not come".to_owned()));
+            }
+            (Verification::None | Verification::Trailer, Some(checksum)) => {
+                let checksum = checksum.map_err(UploadError::BadTrailer)?;
+                let hasher = self.hash_again(checksum.algorithm().hasher()).await?;
+                (checksum, hasher)
+            }
+        };
+        if checksum.matches(hasher) {
+            return Ok(());
+        }
+        debug_assert!(self.told == base || !self.marked, "nobody is told an offset that is not verified");
+        Err(UploadError::ChecksumMismatch { algorithm: checksum.algorithm() })
+    }
+
+    /// The algorithm is known only now: what was written is read back (it is still in memory), the rest is in hand.
+    async fn hash_again(&mut self, hasher: Hasher) -> Result<Hasher, StoreError> {
+        if let Some(writing) = &mut self.writing {
+            let written = writing.await;
+            self.note_written(written)?;
+        }
+        let mut hasher = self.writer.digest(self.upload.offset..self.written, hasher).await?;
+        self.batch.close_tail();
+        self.batch.pieces.iter().for_each(|bytes| hasher.update(bytes));
+        Ok(hasher)
+    }
+}
+
+/// Goes on with what is running, if anything is.
+async fn running(writing: &mut Option<Running<Written>>) -> Written {
+    match writing {
+        Some(writing) => writing.await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn saving(checkpoint: &mut Option<(u64, Running<Result<(), StoreError>>)>) -> Result<(), StoreError> {
+    match checkpoint {
+        Some((_, saved)) => saved.await,
+        None => std::future::pending().await,
+    }
+}
