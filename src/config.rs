@@ -9,12 +9,13 @@ mod url;
 
 use std::{borrow::Cow, path::PathBuf, time::Duration};
 
+pub(crate) use self::units::{parse_connections, parse_grace, parse_switch, parse_timeout};
 pub use self::{
     cors::{CorsPolicy, OriginPattern},
     listen::ListenAddr,
     log::{LogConfig, LogFilter, LogFormat},
     proxies::{TrustedPeer, TrustedProxies},
-    units::{ExpireAfter, MaxSize, parse_connections, parse_grace, parse_switch, parse_timeout},
+    units::{ExpireAfter, MaxSize},
     url::{BasePath, PublicUrl},
 };
 use crate::{

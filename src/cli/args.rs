@@ -23,11 +23,11 @@ use crate::{
     max_term_width = 100,
     args_conflicts_with_subcommands = true,
     disable_help_subcommand = true,
-    subcommand_help_heading = "Other commands",
+    subcommand_help_heading = "Commands",
     subcommand_value_name = "COMMAND",
     override_usage = "resumed [OPTIONS]\n       resumed <COMMAND> [OPTIONS]",
-    after_help = "Each setting is also a variable (RESUMED_MAX_SIZE; lists with commas) and a key of the file \
-                  (max-size).\nFlags win over the environment, and the environment over the file."
+    after_help = "Without a command, resumed serves. Each setting is also a variable (RESUMED_MAX_SIZE; lists with\n\
+                  commas) and a key of the file (max-size). Flags win over variables, variables over the file."
 )]
 pub(super) struct CommandLine {
     #[command(subcommand)]
@@ -129,7 +129,7 @@ pub struct UploadArgs {
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Browsers")]
 pub struct BrowserArgs {
-    /// Pages that may upload, such as https://example.com or https://*.example.com; repeatable
+    /// Origin whose pages may upload, or a pattern such as https://*.example.com; repeatable
     #[arg(
         long,
         value_name = "ORIGIN",
@@ -138,7 +138,7 @@ pub struct BrowserArgs {
         default_value = "*"
     )]
     pub cors_origin: Vec<OriginPattern>,
-    /// Let them send cookies and HTTP authentication
+    /// Let those pages send cookies and HTTP authentication
     #[arg(long, env = "RESUMED_CORS_CREDENTIALS", value_parser = parse_switch)]
     pub cors_credentials: bool,
 }
