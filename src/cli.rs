@@ -6,13 +6,20 @@
 
 mod args;
 mod file;
+mod help;
 mod origin;
 mod refusal;
 mod report;
 
-use std::{convert::Infallible, ffi::OsString, io::Write, path::Path, process::ExitCode};
+use std::{
+    convert::Infallible,
+    ffi::OsString,
+    io::{IsTerminal, Write},
+    path::Path,
+    process::ExitCode,
+};
 
-use clap::{ArgAction, ArgMatches, CommandFactory, FromArgMatches, builder::ValueParser};
+use clap::{ArgAction, ArgMatches, CommandFactory, FromArgMatches, builder::StyledStr, builder::ValueParser};
 
 pub use self::args::{Args, BrowserArgs, LimitArgs, LogArgs, ServingArgs, StorageArgs, UploadArgs};
 use self::{
@@ -40,8 +47,8 @@ pub struct Farewell(Reason);
 
 #[derive(Debug)]
 enum Reason {
-    /// `--help` or `--version`, which clap treats as errors.
-    Asked(clap::Error),
+    /// `--help` or `--version`: the text, which has its colours.
+    Asked(StyledStr),
     /// One line, without the name of the program.
     Wrong(String),
 }
@@ -56,8 +63,8 @@ impl Farewell {
     pub fn say(self) -> ExitCode {
         match self.0 {
             Reason::Asked(text) => {
-                // A reader that has seen enough (`resumed --help | head`) is no error.
-                let _ = text.print();
+                let text = if wants_colour() { text.ansi().to_string() } else { text.to_string() };
+                say(&text.replace(help::GLUE, " "));
                 ExitCode::SUCCESS
             }
             Reason::Wrong(line) => {
@@ -69,9 +76,14 @@ impl Farewell {
     }
 }
 
+/// A terminal shows colours, unless the person wants none anywhere (no-color.org).
+fn wants_colour() -> bool {
+    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
 /// Writes an answer on standard output.
 pub fn say(text: &str) {
-    // As above: who closes it has seen enough.
+    // A reader that has seen enough (`resumed --help | head`) is no error.
     let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
@@ -81,16 +93,15 @@ pub fn say(text: &str) {
 /// Help or the version was asked for, or a setting is wrong; [`Farewell::say`] tells it.
 pub fn read(argv: impl IntoIterator<Item = OsString>) -> Result<Invocation, Farewell> {
     let argv: Vec<OsString> = argv.into_iter().collect();
-    // The short help leaves the variables' names out: they follow from the flags' names.
-    let short_help = argv.iter().any(|arg| arg == "-h");
-    let command = || each_arg(CommandLine::command(), |arg| arg.hide_env_values(true).hide_env(short_help));
+    let command = CommandLine::command;
 
-    let untyped = each_arg(command(), untyped);
+    let untyped = each_arg(help::with_notes(command(), &argv), untyped);
     let matches =
-        untyped.try_get_matches_from(&argv).map_err(|error| refusal::of_clap(error, &Origins::default()))?;
+        untyped.try_get_matches_from(&argv).map_err(|error| refusal::of_clap(&error, &Origins::default()))?;
     let matches = settings_of(&matches);
-    let file = match matches.get_one::<OsString>("config") {
-        Some(path) => SettingsFile::read(Path::new(path), &CommandLine::command())
+    // Not every command has to know about files.
+    let file = match matches.try_get_one::<OsString>("config").ok().flatten() {
+        Some(path) => SettingsFile::read(Path::new(path), &command())
             .map_err(|problem| Farewell::wrong(problem.told(&Origins::new(matches, None))))?,
         None => SettingsFile::default(),
     };
@@ -101,10 +112,10 @@ pub fn read(argv: impl IntoIterator<Item = OsString>) -> Result<Invocation, Fare
         None => arg,
     });
     let mut matches =
-        with_file.try_get_matches_from(&argv).map_err(|error| refusal::of_clap(error, &origins))?;
+        with_file.try_get_matches_from(&argv).map_err(|error| refusal::of_clap(&error, &origins))?;
     let shown = report::lines(settings_of(&matches), &origins);
-    let asked =
-        CommandLine::from_arg_matches_mut(&mut matches).map_err(|error| refusal::of_clap(error, &origins))?;
+    let asked = CommandLine::from_arg_matches_mut(&mut matches)
+        .map_err(|error| refusal::of_clap(&error, &origins))?;
 
     let checked =
         |args| Config::from_args(args).map_err(|error| Farewell::wrong(refusal::of_config(&error, &origins)));

@@ -9,12 +9,13 @@ mod url;
 
 use std::{borrow::Cow, path::PathBuf, time::Duration};
 
+pub(crate) use self::units::{parse_connections, parse_grace, parse_switch, parse_timeout};
 pub use self::{
     cors::{CorsPolicy, OriginPattern},
     listen::ListenAddr,
     log::{LogConfig, LogFilter, LogFormat},
     proxies::{TrustedPeer, TrustedProxies},
-    units::{ExpireAfter, MaxSize, parse_connections, parse_grace, parse_switch, parse_timeout},
+    units::{ExpireAfter, MaxSize},
     url::{BasePath, PublicUrl},
 };
 use crate::{
@@ -111,7 +112,7 @@ impl Config {
             base_path: serving.base_path,
             public_url: serving.public_url,
             trusted_proxies: serving.trusted_proxy.into_iter().collect(),
-            data_dir: check_data_dir(storage.data_dir)?,
+            data_dir: storage.data_dir,
             layout: storage.layout,
             durability: storage.durability,
             max_size: uploads.max_size.0,
@@ -143,15 +144,6 @@ fn check_listen(addresses: Vec<ListenAddr>) -> Result<Vec<ListenAddr>, ConfigErr
         checked.push(address);
     }
     Ok(checked)
-}
-
-/// An empty path would make every path below it relative to the working directory, or absolute.
-fn check_data_dir(data_dir: PathBuf) -> Result<PathBuf, ConfigError> {
-    if data_dir.as_os_str().is_empty() {
-        let problem = "the path is empty; give a directory such as ./data".to_owned();
-        return Err(ConfigError { flag: "data-dir", problem });
-    }
-    Ok(data_dir)
 }
 
 fn check_cors(origins: Vec<OriginPattern>, credentials: bool) -> Result<CorsPolicy, ConfigError> {
@@ -215,7 +207,6 @@ mod tests {
             (&["--listen", "[::1]:80", "--listen", "[0::1]:80"][..], "listen"),
             (&["--cors-credentials"], "cors-credentials"),
             (&["--cors-origin", "*", "--cors-origin", "https://a.example"], "cors-origin"),
-            (&["--data-dir", ""], "data-dir"),
         ] {
             assert_eq!(config(flags).unwrap_err().flag, flag, "{flags:?}");
         }

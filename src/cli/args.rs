@@ -23,11 +23,11 @@ use crate::{
     max_term_width = 100,
     args_conflicts_with_subcommands = true,
     disable_help_subcommand = true,
-    subcommand_help_heading = "Other commands",
+    subcommand_help_heading = "Commands",
     subcommand_value_name = "COMMAND",
     override_usage = "resumed [OPTIONS]\n       resumed <COMMAND> [OPTIONS]",
-    after_help = "Every setting is also an environment variable (--max-size is RESUMED_MAX_SIZE) and a key of the \
-                  file (max-size).\nFlags win over the environment, and the environment over the file."
+    after_help = "Without a command, resumed serves. Each setting is also a variable (RESUMED_MAX_SIZE; lists with\n\
+                  commas) and a key of the file (max-size). Flags win over variables, variables over the file."
 )]
 pub(super) struct CommandLine {
     #[command(subcommand)]
@@ -47,7 +47,7 @@ pub(super) enum Command {
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
     /// Read settings from this TOML file
-    #[arg(long, value_name = "FILE", env = "RESUMED_CONFIG", help_heading = "General")]
+    #[arg(long, value_name = "FILE", env = "RESUMED_CONFIG")]
     pub config: Option<PathBuf>,
     /// Where and under which name to serve.
     #[command(flatten)]
@@ -73,17 +73,17 @@ pub struct Args {
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Serving")]
 pub struct ServingArgs {
-    /// Address to listen on: IP:PORT, HOST:PORT or unix:PATH; repeatable
+    /// IP:PORT, HOST:PORT or unix:PATH; repeatable
     #[arg(long, value_name = "ADDR", env = "RESUMED_LISTEN", value_delimiter = ',')]
     #[arg(default_value = "127.0.0.1:8080")]
     pub listen: Vec<ListenAddr>,
     /// Path below which uploads live
     #[arg(long, value_name = "PATH", env = "RESUMED_BASE_PATH", default_value = "/files/")]
     pub base_path: BasePath,
-    /// URL under which clients reach this server; makes Location absolute
+    /// URL of this server as clients see it; makes Location absolute
     #[arg(long, value_name = "URL", env = "RESUMED_PUBLIC_URL")]
     pub public_url: Option<PublicUrl>,
-    /// Proxy whose forwarded headers are believed: network, IP address or unix; repeatable
+    /// Believe the forwarded headers of this network, IP or unix; repeatable
     #[arg(long, value_name = "CIDR", env = "RESUMED_TRUSTED_PROXY", value_delimiter = ',')]
     pub trusted_proxy: Vec<TrustedPeer>,
 }
@@ -92,13 +92,13 @@ pub struct ServingArgs {
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Storage")]
 pub struct StorageArgs {
-    /// Directory for finished files and uploads in progress
+    /// Directory of finished files and uploads in progress
     #[arg(long, value_name = "DIR", env = "RESUMED_DATA_DIR", default_value = "./data")]
     pub data_dir: PathBuf,
-    /// Path of a finished file, from {filename} {stem} {ext} {id} {year} {month} {day} {hour}
+    /// Path of a finished file, made of {filename} {stem} {ext} {id} {year} {month} {day} {hour}
     #[arg(long, value_name = "LAYOUT", env = "RESUMED_LAYOUT", default_value = "{filename}")]
     pub layout: Layout,
-    /// When bytes are acknowledged: strict (they are on the disk) or relaxed (the system has them)
+    /// Acknowledge bytes when they are on the disk (strict) or when the system has them (relaxed)
     #[arg(long, value_name = "WHEN", env = "RESUMED_DURABILITY", default_value = "strict")]
     #[arg(hide_possible_values = true)]
     pub durability: Durability,
@@ -111,16 +111,16 @@ pub struct UploadArgs {
     /// Largest upload, such as 500MB or 10GiB, or none
     #[arg(long, value_name = "SIZE", env = "RESUMED_MAX_SIZE", default_value = "none")]
     pub max_size: MaxSize,
-    /// Remove an unfinished upload this long after its last byte, or never
+    /// Remove an unfinished upload this long after its last byte, such as 90m or 7d, or never
     #[arg(long, value_name = "TIME", env = "RESUMED_EXPIRE_AFTER", default_value = "24h")]
     pub expire_after: ExpireAfter,
-    /// Refuse to hand out finished uploads
+    /// Do not hand out finished uploads
     #[arg(long, env = "RESUMED_NO_DOWNLOAD", value_parser = parse_switch)]
     pub no_download: bool,
-    /// Refuse to delete uploads when a client asks
+    /// Do not let clients delete uploads
     #[arg(long, env = "RESUMED_NO_TERMINATION", value_parser = parse_switch)]
     pub no_termination: bool,
-    /// Refuse to put uploads together from parts
+    /// Do not put uploads together from parts
     #[arg(long, env = "RESUMED_NO_CONCATENATION", value_parser = parse_switch)]
     pub no_concatenation: bool,
 }
@@ -129,7 +129,7 @@ pub struct UploadArgs {
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Browsers")]
 pub struct BrowserArgs {
-    /// Origin whose pages may upload, such as https://*.example.com; repeatable; * is any
+    /// Origin whose pages may upload, or a pattern such as https://*.example.com; repeatable
     #[arg(
         long,
         value_name = "ORIGIN",
@@ -138,7 +138,7 @@ pub struct BrowserArgs {
         default_value = "*"
     )]
     pub cors_origin: Vec<OriginPattern>,
-    /// Let those pages send cookies and passwords
+    /// Let those pages send cookies and HTTP authentication
     #[arg(long, env = "RESUMED_CORS_CREDENTIALS", value_parser = parse_switch)]
     pub cors_credentials: bool,
 }
@@ -147,19 +147,19 @@ pub struct BrowserArgs {
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Limits")]
 pub struct LimitArgs {
-    /// Time for the head of a request
+    /// Longest time for the head of a request
     #[arg(long, value_name = "TIME", env = "RESUMED_HEADER_TIMEOUT", value_parser = parse_timeout)]
     #[arg(default_value = "10s")]
     pub header_timeout: Duration,
-    /// Time without a byte after which a body is interrupted
+    /// Longest pause in a body before it is interrupted
     #[arg(long, value_name = "TIME", env = "RESUMED_IDLE_TIMEOUT", value_parser = parse_timeout)]
     #[arg(default_value = "60s")]
     pub idle_timeout: Duration,
-    /// Connections open at once
+    /// Most connections open at once
     #[arg(long, value_name = "N", env = "RESUMED_MAX_CONNECTIONS", value_parser = parse_connections)]
     #[arg(default_value = "10000")]
     pub max_connections: u32,
-    /// Time for running requests to end when stopping
+    /// Longest wait for running requests when stopping
     #[arg(long, value_name = "TIME", env = "RESUMED_SHUTDOWN_TIMEOUT", value_parser = parse_grace)]
     #[arg(default_value = "20s")]
     pub shutdown_timeout: Duration,
@@ -172,7 +172,7 @@ pub struct LogArgs {
     /// error, warn, info, debug or trace, or a filter such as info,resumed=debug
     #[arg(long, value_name = "LEVEL", env = "RESUMED_LOG_LEVEL", default_value = "info")]
     pub log_level: LogFilter,
-    /// How lines look: text or json
+    /// text for people, or json
     #[arg(long, value_name = "FORMAT", env = "RESUMED_LOG_FORMAT", default_value = "text")]
     #[arg(hide_possible_values = true)]
     pub log_format: LogFormat,
@@ -210,5 +210,27 @@ impl Args {
     /// The settings of a command line, for tests that need no file and no environment.
     pub(crate) fn from_flags(flags: &[&str]) -> Self {
         CommandLine::parse_from(["resumed"].iter().chain(flags)).args
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn clap_finds_no_contradiction_in_the_flags() {
+        CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn every_setting_has_one_name_in_all_three_places() {
+        for arg in CommandLine::command().get_arguments() {
+            let (id, long) = (arg.get_id().as_str(), arg.get_long().unwrap());
+            assert_eq!(long, id.replace('_', "-"));
+            let variable = format!("RESUMED_{}", id.to_ascii_uppercase());
+            assert_eq!(arg.get_env().and_then(|name| name.to_str()), Some(variable.as_str()));
+        }
     }
 }

@@ -44,9 +44,8 @@ impl FileProblem {
 impl SettingsFile {
     /// Reads the file; `command` knows the settings that may stand in it.
     pub(super) fn read(path: &Path, command: &Command) -> Result<Self, FileProblem> {
-        let text = std::fs::read_to_string(path).map_err(|error| {
-            FileProblem::Unreadable(format!("cannot read \"{}\": {error}", path.display()))
-        })?;
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| FileProblem::Unreadable(format!("cannot read {path:?}: {error}")))?;
         Self::parse(path.display().to_string(), &text, command)
     }
 
@@ -98,23 +97,20 @@ pub(super) fn settings(command: &Command) -> impl Iterator<Item = &Arg> {
 }
 
 fn unknown_key(key: &str, value: &DeValue<'_>, command: &Command) -> String {
+    let shown = key.escape_debug();
     if value.is_table() {
         return format!(
-            "[{key}] is not known; the file has no sections, only keys such as max-size = \"10GiB\""
+            "[{shown}] is not known; the file has no sections, only keys such as max-size = \"10GiB\""
         );
     }
-    // A key that the file may not have is no typing error.
     let nearest = settings(command)
         .filter_map(Arg::get_long)
         .map(|known| (strsim::jaro_winkler(key, known), known))
         .filter(|(likeness, _)| *likeness > 0.8)
         .max_by(|(one, _), (other, _)| one.total_cmp(other));
     match nearest {
-        Some((_, known)) => format!("unknown key \"{}\"; did you mean {known}?", key.escape_debug()),
-        None => format!(
-            "unknown key \"{}\"; keys are named like the flags, see resumed --help",
-            key.escape_debug()
-        ),
+        Some((_, known)) => format!("unknown key \"{shown}\"; did you mean {known}?"),
+        None => format!("unknown key \"{shown}\"; keys are named like the flags, see resumed --help"),
     }
 }
 

@@ -14,10 +14,10 @@ pub(super) fn of_config(error: &ConfigError, origins: &Origins<'_>) -> String {
 }
 
 /// What clap found: help that was asked for, or a mistake.
-pub(super) fn of_clap(error: Error, origins: &Origins<'_>) -> Farewell {
+pub(super) fn of_clap(error: &Error, origins: &Origins<'_>) -> Farewell {
     match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Farewell(Reason::Asked(error)),
-        _ => Farewell::wrong(line(&error, origins)),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Farewell(Reason::Asked(error.render())),
+        _ => Farewell::wrong(line(error, origins)),
     }
 }
 
@@ -25,19 +25,17 @@ fn line(error: &Error, origins: &Origins<'_>) -> String {
     let arg = text(error, ContextKind::InvalidArg);
     let flag = flag(arg);
     let value = text(error, ContextKind::InvalidValue);
+    let name = || origins.name(&flag.trim_start_matches('-').replace('-', "_"), Some(value));
     match error.kind() {
         ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand => unknown(error, arg),
         ErrorKind::ArgumentConflict => conflict(error, flag),
         ErrorKind::InvalidUtf8 => format!("{}: the value is not valid UTF-8", origins.not_text()),
         ErrorKind::TooManyValues => format!("{flag}: takes no value; leave out ={value}"),
         ErrorKind::InvalidValue if allowed(error).is_empty() => {
-            format!("{flag}: needs a value; write {arg}, see resumed --help")
+            format!("{}: needs a value; see {flag} in resumed --help", name())
         }
         _ if arg.is_empty() => first_line(error),
-        _ => {
-            let id = flag.trim_start_matches('-').replace('-', "_");
-            format!("{}: {value:?} {}", origins.name(&id, Some(value)), problem(error))
-        }
+        _ => format!("{}: {value:?} {}", name(), problem(error)),
     }
 }
 

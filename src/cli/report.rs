@@ -8,17 +8,22 @@ use super::{args::CommandLine, file::settings, origin::Origins};
 pub(super) fn lines(matches: &ArgMatches, origins: &Origins<'_>) -> String {
     let command = CommandLine::command();
     let settings: Vec<(String, String)> = settings(&command)
+        // A command may know only some of the settings.
+        .filter(|arg| matches.try_contains_id(arg.get_id().as_str()).is_ok())
         .map(|arg| {
-            let origin = origins.of(arg.get_id().as_str(), None).to_string();
             let key = arg.get_long().unwrap_or_default();
             match shown(arg, matches) {
-                Some(value) => (format!("{key} = {value}"), origin),
-                None => (format!("# {key} is not set"), origin),
+                Some(value) => {
+                    (format!("{key} = {value}"), format!("# {}", origins.of(arg.get_id().as_str(), None)))
+                }
+                None => (format!("# {key} is not set"), String::new()),
             }
         })
         .collect();
     let width = settings.iter().map(|(line, _)| line.chars().count()).max().unwrap_or(0);
-    settings.iter().map(|(line, origin)| format!("{line:<width$}  # {origin}\n")).collect()
+    let aligned =
+        |(line, origin): &(String, String)| format!("{line:<width$}  {origin}").trim_end().to_owned() + "\n";
+    settings.iter().map(aligned).collect()
 }
 
 /// The value as TOML, as it was typed; nothing if there is none.

@@ -86,7 +86,7 @@ const NOT_A_TIME: Invalid =
     Invalid::new("is not a duration; give a number with its unit such as 500ms, 10s or 2m");
 
 /// A limit on waiting: never zero, which would refuse everybody.
-pub fn parse_timeout(text: &str) -> Result<Duration, Invalid> {
+pub(crate) fn parse_timeout(text: &str) -> Result<Duration, Invalid> {
     let limit = parse_duration(text).ok_or(NOT_A_TIME)?;
     if limit.is_zero() {
         return Err(Invalid::new("leaves no time at all; give more than 0s, such as 10s or 2m"));
@@ -95,7 +95,7 @@ pub fn parse_timeout(text: &str) -> Result<Duration, Invalid> {
 }
 
 /// A time of grace, which may be zero: do not wait.
-pub fn parse_grace(text: &str) -> Result<Duration, Invalid> {
+pub(crate) fn parse_grace(text: &str) -> Result<Duration, Invalid> {
     check_longest(parse_duration(text).ok_or(NOT_A_TIME)?)
 }
 
@@ -111,7 +111,7 @@ fn check_longest(duration: Duration) -> Result<Duration, Invalid> {
 }
 
 /// How many connections may be open at once.
-pub fn parse_connections(text: &str) -> Result<u32, Invalid> {
+pub(crate) fn parse_connections(text: &str) -> Result<u32, Invalid> {
     match text.parse() {
         Ok(count @ 1..=1_000_000) => Ok(count),
         _ => Err(Invalid::new("is not a number of connections; give a whole number from 1 to 1000000")),
@@ -119,7 +119,7 @@ pub fn parse_connections(text: &str) -> Result<u32, Invalid> {
 }
 
 /// A switch, where it has a value: in the environment. On the command line it has none, in the file true or false.
-pub fn parse_switch(text: &str) -> Result<bool, Invalid> {
+pub(crate) fn parse_switch(text: &str) -> Result<bool, Invalid> {
     match text.to_ascii_lowercase().as_str() {
         "true" | "1" | "yes" | "on" => Ok(true),
         "false" | "0" | "no" | "off" => Ok(false),

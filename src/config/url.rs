@@ -52,10 +52,10 @@ fn normal_path(text: &str) -> Result<String, Invalid> {
         return Err(Invalid::new("holds a query or fragment; give only a path such as /files/"));
     }
     let inner = text.strip_prefix('/').unwrap_or(text);
-    let inner = inner.strip_suffix('/').unwrap_or(inner);
     if inner.is_empty() {
         return Ok(String::new());
     }
+    let inner = inner.strip_suffix('/').unwrap_or(inner);
     for segment in inner.split('/') {
         if segment.is_empty() || segment == "." || segment == ".." {
             return Err(Invalid::new("has an empty, . or .. segment; give a path such as /files/"));

@@ -70,9 +70,14 @@ fn shorten(name: &str, limit: usize) -> String {
     }
     let (stem, ext) = split_extension(name);
     let dotted = if ext.is_empty() { 0 } else { ext.len() + 1 };
-    let (kept, _) = stem.split_at(stem.floor_char_boundary(limit.saturating_sub(dotted)));
-    let kept = kept.trim_end_matches(is_edge);
+    let kept = beginning(stem, limit.saturating_sub(dotted)).trim_end_matches(is_edge);
     if ext.is_empty() { kept.to_owned() } else { format!("{kept}.{ext}") }
+}
+
+/// The longest beginning of at most `limit` bytes that ends between two characters.
+pub(super) fn beginning(text: &str, limit: usize) -> &str {
+    let end = text.char_indices().map(|(at, c)| at + c.len_utf8()).take_while(|&end| end <= limit).last();
+    text.get(..end.unwrap_or(0)).unwrap_or_default()
 }
 
 /// Dots hide a file or name a directory, and Windows drops dots and spaces at the end.

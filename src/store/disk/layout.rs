@@ -2,7 +2,7 @@
 
 use std::{fmt, path::PathBuf, str::FromStr};
 
-use super::file_name::{MAX_FILE_NAME, sanitise_file_name, split_extension};
+use super::file_name::{MAX_FILE_NAME, beginning, sanitise_file_name, split_extension};
 
 /// A template such as `{year}/{month}/{filename}`, which has been checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -150,7 +150,7 @@ fn render_part(pieces: &[Piece], name: &str, fields: &LayoutFields<'_>) -> Strin
     let excess = whole.len() - MAX_FILE_NAME;
     let cut = excess.div_ceil(names.max(1));
     let (stem, ext) = split_extension(name);
-    let (kept, _) = stem.split_at(stem.floor_char_boundary(stem.len().saturating_sub(cut)));
+    let kept = beginning(stem, stem.len().saturating_sub(cut));
     let shorter = if ext.is_empty() { kept.to_owned() } else { format!("{kept}.{ext}") };
     join(pieces, &shorter, fields)
 }
