@@ -1,5 +1,10 @@
-//! The resumable-upload daemon.
+#![doc = include_str!("README.md")]
 
 pub mod cli;
 pub mod config;
+pub mod conn;
+pub mod http;
+pub mod protocol;
+pub mod server;
 pub mod store;
+pub mod upload;

@@ -1,16 +1,40 @@
-//! The `resumed` binary.
+//! The `resumed` binary: parse → log → runtime → run → exit code.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use resumed::cli::{self, Invocation};
+use resumed::config::Config;
+use resumed::server;
 
 fn main() -> ExitCode {
     match cli::read(std::env::args_os()) {
-        Ok(Invocation::Serve(_)) => ExitCode::SUCCESS,
+        Ok(Invocation::Serve(config)) => serve(*config),
         Ok(Invocation::CheckConfig { report }) => {
             cli::say(&report);
             ExitCode::SUCCESS
         }
         Err(farewell) => farewell.say(),
+    }
+}
+
+fn serve(config: Config) -> ExitCode {
+    server::init_log(&config.log);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            tracing::error!("can't start: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let result = runtime.block_on(server::run(config));
+    // Writes that still run get a moment; who waits for one is gone.
+    runtime.shutdown_timeout(Duration::from_secs(5));
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error}");
+            ExitCode::FAILURE
+        }
     }
 }

@@ -23,21 +23,21 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_core::Stream;
-use jiff::{SignedDuration, Timestamp};
+use jiff::{RoundMode, SignedDuration, Timestamp, TimestampRound, Unit};
 use tokio_util::sync::CancellationToken;
 
 pub use self::append::Append;
 pub use self::checksum::{Algorithm, Checksum, Hasher};
 pub use self::concat::Concatenation;
+use self::concat::Waiting;
 pub use self::create::NewUpload;
 pub use self::error::{Interruption, UploadError};
+use self::expire::Agenda;
 pub use self::id::{NotAnId, UploadId};
+use self::lease::{Lease, Leases};
 pub use self::metadata::{Metadata, MetadataError};
 pub use self::model::{Kind, Length, State, Upload};
-use self::concat::Waiting;
-use self::expire::Agenda;
-use self::lease::{Lease, Leases, NoLease};
-use crate::store::{ByteStream, Store};
+use crate::store::{ByteStream, Store, StoreError};
 
 /// What the engine is told to enforce.
 #[derive(Debug, Clone)]
@@ -165,9 +165,13 @@ impl<S: Store> Uploads<S> {
     ///
     /// # Errors
     /// The finished file was moved, removed or changed by somebody else.
-    pub async fn read(&self, upload: &Upload, range: std::ops::Range<u64>) -> Result<ByteStream, UploadError> {
+    pub async fn read(
+        &self,
+        upload: &Upload,
+        range: std::ops::Range<u64>,
+    ) -> Result<ByteStream, UploadError> {
         self.inner.store.read(upload, range).await.map_err(|error| match error {
-            crate::store::StoreError::NotFound => UploadError::FileGone,
+            StoreError::NotFound => UploadError::FileGone,
             other => other.into(),
         })
     }
@@ -184,18 +188,20 @@ impl<S: Store> Uploads<S> {
         self.inner.leases.count()
     }
 
-    /// When an upload expires if its last byte comes now.
+    /// When an upload expires if its last byte comes now: a whole second, because that is what HTTP can tell, and
+    /// nobody is told less than he gets.
     fn expiry_from(&self, now: Timestamp) -> Option<Timestamp> {
         let after = SignedDuration::try_from(self.inner.rules.expire_after?).ok()?;
-        now.checked_add(after).ok()
+        let moment = now.checked_add(after).ok()?;
+        moment.round(TimestampRound::new().smallest(Unit::Second).mode(RoundMode::Ceil)).ok()
     }
 
     /// The lease, from whoever holds it.
     async fn take_over(&self, id: UploadId) -> Result<Lease, UploadError> {
-        let lease = self.inner.leases.acquire(id).await.map_err(|NoLease::Superseded | NoLease::TimedOut| UploadError::Busy)?;
+        let lease = self.inner.leases.acquire(id).await.map_err(|_| UploadError::Busy)?;
         // After `close` has gone through the list of holders, nobody may become one.
         if self.inner.closing.is_cancelled() {
-            return Err(UploadError::Busy);
+            return Err(UploadError::Closing);
         }
         Ok(lease)
     }
@@ -236,7 +242,7 @@ impl<S: Store> Uploads<S> {
         let result = tokio::spawn(work).await;
         result.unwrap_or_else(|error| {
             let cause = std::io::Error::other(error);
-            Err(UploadError::Store(crate::store::StoreError::Io("finish its work", cause)))
+            Err(UploadError::Storage(StoreError::Io("finish its work", cause)))
         })
     }
 }

@@ -8,7 +8,9 @@ use jiff::Timestamp;
 use super::lease::Lease;
 use super::progress::Progress;
 use super::receive::{End, Reception};
-use super::{Body, ChecksumPlan, Interruption, Kind, Length, Pieces, State, Upload, UploadError, UploadId, Uploads};
+use super::{
+    Body, ChecksumPlan, Interruption, Kind, Length, Pieces, State, Upload, UploadError, UploadId, Uploads,
+};
 use crate::store::{Store, StoreError, Writer as _};
 
 /// A request that adds bytes.
@@ -117,7 +119,11 @@ impl<S: Store> Uploads<S> {
     }
 
     /// Decides what of the body stays, makes it durable, and only then says so.
-    async fn settle<B: Pieces>(&self, mut reception: Reception<S, B>, end: End) -> Result<Upload, UploadError> {
+    async fn settle<B: Pieces>(
+        &self,
+        mut reception: Reception<S, B>,
+        end: End,
+    ) -> Result<Upload, UploadError> {
         let kept = match end {
             End::Finished => match reception.verify().await {
                 Ok(()) => self.keep(reception).await,
@@ -146,7 +152,7 @@ impl<S: Store> Uploads<S> {
             End::Fault(StoreError::NoSpace) if !reception.is_verified() => {
                 let upload = self.keep(reception).await?;
                 tracing::warn!(id = %upload.id, offset = upload.offset, "no room left; the upload keeps what it has");
-                return Err(UploadError::Store(StoreError::NoSpace));
+                return Err(UploadError::NoSpace);
             }
             End::Fault(error) => return Err(self.discard(reception, error.into()).await),
         };

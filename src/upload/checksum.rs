@@ -172,7 +172,10 @@ mod tests {
         }
         let mut hasher = Algorithm::Sha512.hasher();
         hasher.update(b"123456789");
-        assert!(hex(&hasher.finish()).starts_with("d9e6762dd1c8eaf6d61b3c6192fc408d4d6d5f1176d0c29169bc24e71c3f274a"));
+        assert!(
+            hex(&hasher.finish())
+                .starts_with("d9e6762dd1c8eaf6d61b3c6192fc408d4d6d5f1176d0c29169bc24e71c3f274a")
+        );
     }
 
     #[test]

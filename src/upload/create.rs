@@ -1,12 +1,15 @@
 //! Creation, with or without the first bytes.
 
 use bytes::Bytes;
-use futures_core::Stream as _;
+
 use jiff::Timestamp;
 use tokio::time::timeout;
 
 use super::append::Append;
-use super::{Body, ChecksumPlan, Interruption, Kind, Length, Metadata, Piece, Pieces, State, Upload, UploadError, UploadId, Uploads};
+use super::{
+    Body, ChecksumPlan, Interruption, Kind, Length, Metadata, Piece, Pieces, State, Upload, UploadError,
+    UploadId, Uploads,
+};
 use crate::store::{Store, StoreError};
 
 /// A body up to this many bytes is taken in whole before anything is written: then an upload that fits into its
@@ -33,7 +36,11 @@ impl<S: Store> Uploads<S> {
     ///
     /// # Errors
     /// It is too large, or what [`append`](Self::append) refuses; nothing is left of it then.
-    pub async fn create<B: Pieces>(&self, new: NewUpload, body: Option<Body<B>>) -> Result<Upload, UploadError> {
+    pub async fn create<B: Pieces>(
+        &self,
+        new: NewUpload,
+        body: Option<Body<B>>,
+    ) -> Result<Upload, UploadError> {
         self.check_size(new.length.known().unwrap_or(0))?;
         if let Some(Body { len: Some(len), .. }) = &body {
             match new.length {
@@ -82,7 +89,12 @@ impl<S: Store> Uploads<S> {
     }
 
     /// Takes a small body in whole.
-    async fn gather<B: Pieces>(&self, mut pieces: B, len: u64, plan: ChecksumPlan) -> Result<Vec<Bytes>, UploadError> {
+    async fn gather<B: Pieces>(
+        &self,
+        mut pieces: B,
+        len: u64,
+        plan: ChecksumPlan,
+    ) -> Result<Vec<Bytes>, UploadError> {
         let mut first = Vec::new();
         let mut trailer = None;
         let mut came = 0;
@@ -118,7 +130,11 @@ impl<S: Store> Uploads<S> {
         Ok(first)
     }
 
-    async fn create_and_append<B: Pieces>(&self, upload: Upload, body: Body<B>) -> Result<Upload, UploadError> {
+    async fn create_and_append<B: Pieces>(
+        &self,
+        upload: Upload,
+        body: Body<B>,
+    ) -> Result<Upload, UploadError> {
         let created = self.create_with(upload, Vec::new()).await?;
         let id = created.id;
         let error = match self.append(Append { id, offset: 0, length: None, body }).await {
@@ -127,9 +143,10 @@ impl<S: Store> Uploads<S> {
         };
         match error {
             // Whoever sent it is there to read the answer, and goes on from where it stopped.
-            UploadError::Interrupted { cause: Interruption::Idle | Interruption::Shutdown | Interruption::TakenOver, .. } => {
-                Ok(self.inner.store.peek(id).await?)
-            }
+            UploadError::Interrupted {
+                cause: Interruption::Idle | Interruption::Shutdown | Interruption::TakenOver,
+                ..
+            } => Ok(self.inner.store.peek(id).await?),
             error => {
                 if let Err(left) = self.terminate(id).await {
                     tracing::warn!(%id, error = %left, "a creation that failed could not be taken back");

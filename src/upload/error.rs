@@ -121,16 +121,27 @@ pub enum UploadError {
     /// Metadata that is none.
     #[error(transparent)]
     Metadata(#[from] MetadataError),
-    /// The store could not do it.
-    #[error(transparent)]
-    Store(StoreError),
+    /// The daemon is going down and begins nothing new.
+    #[error("the server is shutting down")]
+    Closing,
+    /// The disk is full. Passes when somebody makes room; nothing is lost meanwhile.
+    #[error("the server has no room left for this upload at the moment")]
+    NoSpace,
+    /// What is stored contradicts itself; the log says how.
+    #[error("the stored upload is damaged")]
+    Damaged(#[source] StoreError),
+    /// The machine failed; the log says at what.
+    #[error("the server could not reach its storage")]
+    Storage(#[source] StoreError),
 }
 
 impl From<StoreError> for UploadError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::NotFound => Self::NotFound,
-            other => Self::Store(other),
+            StoreError::NoSpace => Self::NoSpace,
+            error @ StoreError::Damaged(_) => Self::Damaged(error),
+            error @ StoreError::Io(..) => Self::Storage(error),
         }
     }
 }

@@ -105,7 +105,8 @@ mod tests {
     fn only_one_spelling_is_an_id() {
         let good = "00112233445566778899aabbccddeeff";
         assert!(UploadId::parse(good).is_ok());
-        for bad in ["", "..", &good.to_uppercase(), &good[1..], &format!("{good}0"), &good.replace('f', "/")] {
+        for bad in ["", "..", &good.to_uppercase(), &good[1..], &format!("{good}0"), &good.replace('f', "/")]
+        {
             assert_eq!(UploadId::parse(bad), Err(NotAnId), "{bad:?}");
         }
         assert!(UploadId::parse("é112233445566778899aabbccddeeff").is_err());

@@ -19,7 +19,7 @@ use super::progress::Progress;
 
 /// How long a request waits for the holder to put away what it has; syncing a slow disk can take this long, a dead
 /// client's connection never does.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// All leases of the process.
 #[derive(Clone, Default)]
@@ -130,7 +130,11 @@ impl Leases {
         self.lock().len()
     }
 
-    fn grant(&self, id: UploadId, place: std::collections::hash_map::VacantEntry<'_, UploadId, Held>) -> Lease {
+    fn grant(
+        &self,
+        id: UploadId,
+        place: std::collections::hash_map::VacantEntry<'_, UploadId, Held>,
+    ) -> Lease {
         let holder = Arc::new(Holder::default());
         place.insert(Held { holder: Arc::clone(&holder), next: None });
         Lease { id, holder, leases: self.clone() }

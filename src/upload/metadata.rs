@@ -78,7 +78,8 @@ impl Metadata {
             .filter(|(_, value)| !value.is_empty())
             .map(|(key, value)| (key.to_owned(), value.as_bytes().to_vec()))
             .collect();
-        let words: Vec<String> = pairs.iter().map(|(key, value)| format!("{key} {}", STANDARD.encode(value))).collect();
+        let words: Vec<String> =
+            pairs.iter().map(|(key, value)| format!("{key} {}", STANDARD.encode(value))).collect();
         Self { as_given: words.join(","), pairs }
     }
 
@@ -128,7 +129,9 @@ mod tests {
 
     #[test]
     fn good_metadata_is_read_and_echoed_as_given() {
-        for text in ["filename d29ybGQudHh0,is_confidential", "a ,b", "a,b Yg==", "k AAECAw==", "a YQ==, b Yg=="] {
+        for text in
+            ["filename d29ybGQudHh0,is_confidential", "a ,b", "a,b Yg==", "k AAECAw==", "a YQ==, b Yg=="]
+        {
             let metadata = Metadata::parse(text).unwrap();
             assert_eq!(metadata.as_given(), text);
             assert_eq!(Metadata::try_from(String::from(metadata.clone())), Ok(metadata));

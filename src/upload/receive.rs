@@ -72,7 +72,7 @@ pub(super) struct Reception<S: Store, B> {
     received: u64,
     /// Bytes written, as an offset.
     written: u64,
-    /// The greatest offset that somebody was told or will find in the sidecar after a power cut.
+    /// The greatest offset that somebody was told.
     told: u64,
     /// The sidecar says that what lies beyond the offset is not verified.
     marked: bool,
@@ -167,13 +167,22 @@ impl<S: Store, B: Pieces> Reception<S, B> {
     }
 
     /// Receives until the body ends, one way or the other. What is in the batch then is not written yet.
-    pub(super) async fn run(&mut self, lease: &Lease, progress: &Progress, mut asks: Asks, idle_limit: Duration) -> End {
+    pub(super) async fn run(
+        &mut self,
+        lease: &Lease,
+        progress: &Progress,
+        mut asks: Asks,
+        idle_limit: Duration,
+    ) -> End {
         let mut revoked = pin!(lease.revoked());
         let mut idle = pin!(sleep(idle_limit));
         let mut linger = pin!(sleep(LINGER));
         let linger_for = if self.is_verified() { LINGER_UNVERIFIED } else { LINGER };
         loop {
-            if self.writing.is_none() && self.batch.len >= BATCH && let Err(fault) = self.submit().await {
+            if self.writing.is_none()
+                && self.batch.len >= BATCH
+                && let Err(fault) = self.submit().await
+            {
                 return End::Fault(fault);
             }
             let has_room = self.batch.len < BATCH_MAX;
@@ -317,21 +326,22 @@ impl<S: Store, B: Pieces> Reception<S, B> {
     /// Compares the whole body with its checksum.
     pub(super) async fn verify(&mut self) -> Result<(), UploadError> {
         let base = self.upload.offset;
-        let (checksum, hasher) = match (std::mem::replace(&mut self.verification, Verification::Trailer), self.trailer.take()) {
-            (Verification::Given(checksum, hasher), _) => (checksum, hasher),
-            (Verification::None, None) => {
-                self.verification = Verification::None;
-                return Ok(());
-            }
-            (Verification::Trailer, None) => {
-                return Err(UploadError::BadTrailer("it was announced and did not come".to_owned()));
-            }
-            (Verification::None | Verification::Trailer, Some(checksum)) => {
-                let checksum = checksum.map_err(UploadError::BadTrailer)?;
-                let hasher = self.hash_again(checksum.algorithm().hasher()).await?;
-                (checksum, hasher)
-            }
-        };
+        let (checksum, hasher) =
+            match (std::mem::replace(&mut self.verification, Verification::Trailer), self.trailer.take()) {
+                (Verification::Given(checksum, hasher), _) => (checksum, hasher),
+                (Verification::None, None) => {
+                    self.verification = Verification::None;
+                    return Ok(());
+                }
+                (Verification::Trailer, None) => {
+                    return Err(UploadError::BadTrailer("it was announced and did not come".to_owned()));
+                }
+                (Verification::None | Verification::Trailer, Some(checksum)) => {
+                    let checksum = checksum.map_err(UploadError::BadTrailer)?;
+                    let hasher = self.hash_again(checksum.algorithm().hasher()).await?;
+                    (checksum, hasher)
+                }
+            };
         if checksum.matches(hasher) {
             return Ok(());
         }

@@ -16,7 +16,8 @@ const STEP: u64 = 1 << 30;
 impl Shared {
     pub(super) fn assemble(&self, mut upload: Upload, parts: &[Upload]) -> Result<Upload, StoreError> {
         let path = self.data_path(upload.id);
-        let mut file = OpenOptions::new().read(true).write(true).open(path).map_err(|error| fault("assemble", error))?;
+        let mut file =
+            OpenOptions::new().read(true).write(true).open(path).map_err(|error| fault("assemble", error))?;
         // An earlier attempt may have left something; the sidecar says that nothing of it counts yet.
         self.durable.set_len(&file, 0).map_err(|error| fault("assemble", error))?;
         let mut offset = 0;
@@ -31,7 +32,10 @@ impl Shared {
         upload.length = Length::Known(offset);
         self.publish(upload).or_else(|error| {
             // Whatever went wrong, the next attempt begins anew.
-            if self.read_sidecar(assembling.id).is_ok_and(|on_disk| on_disk.into_upload().state == State::Assembling) {
+            if self
+                .read_sidecar(assembling.id)
+                .is_ok_and(|on_disk| on_disk.into_upload().state == State::Assembling)
+            {
                 let _ = self.durable.set_len(&file, 0);
             }
             Err(error)
@@ -78,7 +82,8 @@ mod tests {
         std::fs::write(dir.path().join("source"), &bytes).unwrap();
         let source = File::open(dir.path().join("source")).unwrap();
         for way in ["kernel", "buffer"] {
-            let mut target = File::options().read(true).write(true).create_new(true).open(dir.path().join(way)).unwrap();
+            let mut target =
+                File::options().read(true).write(true).create_new(true).open(dir.path().join(way)).unwrap();
             match way {
                 "kernel" => copy(&source, &mut target, 7, bytes.len() as u64).unwrap(),
                 _ => copy_through_buffer(&source, &mut target, 0, 7, bytes.len() as u64).unwrap(),

@@ -69,7 +69,11 @@ impl Shared {
         Ok(upload)
     }
 
-    fn publish_as_complete(&self, mut upload: Upload, acknowledged: Acknowledged) -> Result<Upload, StoreError> {
+    fn publish_as_complete(
+        &self,
+        mut upload: Upload,
+        acknowledged: Acknowledged,
+    ) -> Result<Upload, StoreError> {
         let wanted = self.wanted_name(&upload);
         self.make_parents(&wanted)?;
         loop {
@@ -111,7 +115,11 @@ impl Shared {
     fn wanted_name(&self, upload: &Upload) -> PathBuf {
         let id = upload.id.to_string();
         let at = upload.created.to_zoned(TimeZone::UTC).datetime();
-        self.layout.render(&LayoutFields { filename: upload.metadata.file_name().unwrap_or(&id), id: &id, at })
+        self.layout.render(&LayoutFields {
+            filename: upload.metadata.file_name().unwrap_or(&id),
+            id: &id,
+            at,
+        })
     }
 
     /// `name.ext`, or the first free one of `name (2).ext`, `name (3).ext`…: found by doubling and halving, because a
@@ -122,8 +130,9 @@ impl Shared {
             (2.., Some(last)) => wanted.with_file_name(numbered(&last.to_string_lossy(), n)),
             _ => wanted.to_owned(),
         };
-        let mut is_free =
-            |n| !claimed.contains(&candidate(n)) && fs::symlink_metadata(self.files.join(candidate(n))).is_err();
+        let is_free = |n| {
+            !claimed.contains(&candidate(n)) && fs::symlink_metadata(self.files.join(candidate(n))).is_err()
+        };
         let (mut taken, mut free) = (0, 1);
         while !is_free(free) {
             (taken, free) = (free, free * 2);

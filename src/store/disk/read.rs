@@ -36,7 +36,8 @@ impl Stream for FileStream {
         }
         let (file, at) = (Arc::clone(&self.file), self.rest.start);
         let len = (self.rest.end - at).min(PIECE);
-        let reading = self.reading.get_or_insert_with(|| tokio::task::spawn_blocking(move || read(&file, at, len)));
+        let reading =
+            self.reading.get_or_insert_with(|| tokio::task::spawn_blocking(move || read(&file, at, len)));
         let piece = ready!(Pin::new(reading).poll(cx)).map_err(io::Error::other).flatten();
         self.reading = None;
         match &piece {

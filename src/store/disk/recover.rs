@@ -32,7 +32,8 @@ impl Shared {
 
     fn recover_data(&self, mut upload: Upload, same_epoch: bool) -> Result<Upload, StoreError> {
         let file = OpenOptions::new().read(true).write(true).open(self.data_path(upload.id));
-        let file = file.map_err(|error| StoreError::Damaged(format!("the data file can't be opened: {error}")))?;
+        let file =
+            file.map_err(|error| StoreError::Damaged(format!("the data file can't be opened: {error}")))?;
         let stored = file.metadata().map_err(|error| fault("look at the data", error))?.len();
         let was = upload.offset;
         let trusted = upload.state == State::Receiving && same_epoch;

@@ -105,7 +105,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("data");
         let file = File::create_new(&path).unwrap();
-        let batch: Vec<Bytes> = (0..3000_u32).map(|n| Bytes::from(n.to_string().repeat(n as usize % 7))).collect();
+        let batch: Vec<Bytes> =
+            (0..3000_u32).map(|n| Bytes::from(n.to_string().repeat(n as usize % 7))).collect();
         let all = batch.concat();
         let written = write_all_at(&file, batch, 3);
         assert!(written.fault.is_none());

@@ -1,0 +1,151 @@
+//! One connection: which HTTP it speaks, and hyper's settings for each. The only place that names hyper's server.
+
+mod prefixed;
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
+use tokio_util::sync::CancellationToken;
+
+use self::prefixed::Prefixed;
+use crate::http::{App, Peer, handle};
+
+/// RFC 9113 section 3.4: what an HTTP/2 client sends first.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// hyper reads into a buffer that grows up to here while the client is fast; it bounds the head too. Larger ones cost
+/// cache misses, smaller ones system calls; this is where the benchmark was best.
+const READ_BUFFER: usize = 256 * 1024;
+
+/// What one HTTP/2 stream may send ahead of us, and all streams of a connection together. Enough for a gigabit over a
+/// continent; what is not read yet lies in memory.
+const STREAM_WINDOW: u32 = 1024 * 1024;
+const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
+const FRAME_SIZE: u32 = 64 * 1024;
+const STREAMS: u32 = 128;
+
+/// An HTTP/2 connection that does not answer a ping for this long is dead.
+const PING_EVERY: Duration = Duration::from_secs(30);
+
+/// Something bytes go through.
+pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
+impl<I: AsyncRead + AsyncWrite + Unpin + Send + 'static> Stream for I {}
+
+/// Serves a connection until it ends, or until `closing` and the end of the requests that run then.
+pub async fn serve(app: Arc<App>, mut io: impl Stream, peer: Peer, closing: CancellationToken) {
+    let limit = app.config.limits.header_timeout;
+    // hyper-util's own sniffing waits for ever; a silent client must not.
+    let sniffed = tokio::select! {
+        sniffed = tokio::time::timeout(limit, sniff(&mut io)) => sniffed,
+        () = closing.cancelled() => return,
+    };
+    let Ok(Ok((version, prefix))) = sniffed else { return };
+    let io = TokioIo::new(Prefixed::new(prefix, io));
+    let service = {
+        let app = Arc::clone(&app);
+        service_fn(move |request| {
+            let app = Arc::clone(&app);
+            async move { handle(&app, peer, request).await }
+        })
+    };
+    let result = match version {
+        Version::Http1 => {
+            let connection = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(limit)
+                .max_buf_size(READ_BUFFER)
+                // A client that closes its side after the body still wants the answer.
+                .half_close(true)
+                .serve_connection(io, service);
+            let mut connection = pin!(connection);
+            tokio::select! {
+                result = &mut connection => result,
+                () = closing.cancelled() => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
+            }
+        }
+        Version::Http2 => {
+            let connection = http2::Builder::new(TokioExecutor::new())
+                .timer(TokioTimer::new())
+                .initial_stream_window_size(STREAM_WINDOW)
+                .initial_connection_window_size(CONNECTION_WINDOW)
+                .max_frame_size(FRAME_SIZE)
+                .max_concurrent_streams(STREAMS)
+                .keep_alive_interval(PING_EVERY)
+                .keep_alive_timeout(PING_EVERY)
+                .serve_connection(io, service);
+            let mut connection = pin!(connection);
+            tokio::select! {
+                result = &mut connection => result,
+                () = closing.cancelled() => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
+            }
+        }
+    };
+    if let Err(error) = result {
+        tracing::debug!(%peer, %error, "connection ended");
+    }
+}
+
+enum Version {
+    Http1,
+    Http2,
+}
+
+/// Reads until the first bytes tell the version. What was read is given back.
+async fn sniff(io: &mut (impl AsyncRead + Unpin)) -> std::io::Result<(Version, Vec<u8>)> {
+    let mut read = Vec::with_capacity(PREFACE.len());
+    loop {
+        let common = read.iter().zip(PREFACE).take_while(|(ours, theirs)| ours == theirs).count();
+        if common == PREFACE.len() {
+            return Ok((Version::Http2, read));
+        }
+        if common < read.len() {
+            return Ok((Version::Http1, read));
+        }
+        let rest = PREFACE.len() - read.len();
+        if (&mut *io).take(rest as u64).read_buf(&mut read).await? == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_first_bytes_tell_the_version_however_they_come() {
+        for (pieces, is_http2) in [
+            (&["POST /files/ HTTP/1.1\r\n"][..], false),
+            (&["P", "O"], false),
+            (&["PRI * HTTP/1.1\r\n"], false),
+            (&["PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "frames"], true),
+            (&["PRI * HT", "TP/2.0\r\n\r\n", "SM\r\n\r\n"], true),
+        ] {
+            let mut io = tokio_test_io(pieces);
+            let (version, read) = sniff(&mut io).await.unwrap();
+            assert_eq!(matches!(version, Version::Http2), is_http2, "{pieces:?}");
+            assert!(pieces.concat().as_bytes().starts_with(&read));
+        }
+        assert!(sniff(&mut tokio_test_io(&["PRI"])).await.is_err());
+    }
+
+    /// Each piece comes by itself, then the end.
+    fn tokio_test_io(pieces: &[&str]) -> impl AsyncRead + Unpin + use<> {
+        let mut io: Box<dyn AsyncRead + Unpin> = Box::new(tokio::io::empty());
+        for piece in pieces.iter().rev() {
+            io = Box::new(std::io::Cursor::new(piece.as_bytes().to_vec()).chain(io));
+        }
+        io
+    }
+}

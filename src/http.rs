@@ -1,0 +1,100 @@
+//! The HTTP pipeline: from a request's head to an answer, one step after the other.
+
+mod body;
+mod cors;
+pub mod download;
+mod peer;
+mod respond;
+mod route;
+
+use std::convert::Infallible;
+use std::time::Instant;
+
+use http::header::{EXPECT, X_CONTENT_TYPE_OPTIONS};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
+use hyper::body::Incoming;
+
+pub use self::body::{RequestBody, RequestPieces, ResponseBody};
+pub use self::peer::{Peer, Reached};
+pub use self::respond::{Answer, Problem, empty};
+pub use self::route::Route;
+use crate::config::Config;
+use crate::protocol::tus;
+use crate::store::disk::Disk;
+use crate::upload::Uploads;
+
+/// What every request needs.
+pub struct App {
+    /// The checked configuration.
+    pub config: Config,
+    /// The engine.
+    pub uploads: Uploads<Disk>,
+}
+
+/// A request, as far as an adapter needs it.
+pub struct Call {
+    /// The method that the client means.
+    pub method: Method,
+    /// The head.
+    pub headers: HeaderMap,
+    /// How the client reached us.
+    pub reached: Reached,
+    /// The body.
+    pub body: RequestBody,
+}
+
+/// Answers one request. The order of the lines is the architecture.
+///
+/// # Errors
+/// Never: an error here would take the connection down with it.
+pub async fn handle(app: &App, peer: Peer, request: Request<Incoming>) -> Result<Answer, Infallible> {
+    let began = Instant::now();
+    let (head, incoming) = request.into_parts();
+    let reached = Reached::read(peer, &head.uri, &head.headers, &app.config.trusted_proxies);
+    let method = tus::meant_method(&head.method, &head.headers);
+    let preflight = cors::is_preflight(&head.method, &head.headers);
+    let call = Call { method, headers: head.headers, reached, body: RequestBody::new(incoming) };
+
+    let route = Route::parse(&app.config.base_path, head.uri.path());
+    let mut answer = if preflight { tus::options(app) } else { dispatch(app, &call, &route).await };
+
+    if !matches!(route, Route::Page(_)) {
+        tus::mark(&mut answer);
+    }
+    cors::apply(&app.config.cors, &call.headers, preflight, answer.headers_mut());
+    answer.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+
+    let expects = call.headers.contains_key(EXPECT);
+    if answer.status().as_u16() >= 400 && !call.body.is_empty() && !expects {
+        // Who sends on sees a broken pipe instead of the answer. (Who waits for "100 Continue" sends nothing, and reading
+        // would call for it.)
+        call.body.drain().await;
+    }
+    let (status, took) = (answer.status().as_u16(), began.elapsed());
+    tracing::debug!(%peer, method = %call.method, path = head.uri.path(), status, ?took, "answered");
+    Ok(answer)
+}
+
+async fn dispatch(app: &App, call: &Call, route: &Route<'_>) -> Answer {
+    let result = match route {
+        Route::Collection => tus::collection(app, call).await,
+        Route::Upload(id) => tus::upload(app, call, *id).await,
+        Route::NoUpload => Err(tus::no_upload(call)),
+        Route::Page(_) if call.method == Method::OPTIONS => Ok(empty(StatusCode::NO_CONTENT)),
+        Route::Page(_) => Err(Problem::not_found()),
+    };
+    result.unwrap_or_else(|problem| {
+        log_problem(&problem, route);
+        problem.into()
+    })
+}
+
+/// The client's faults are the client's business; ours are the operator's.
+fn log_problem(problem: &Problem, route: &Route<'_>) {
+    let (status, code) = (problem.status.as_u16(), problem.code);
+    if problem.status.is_server_error() {
+        tracing::warn!(status, code, ?route, "{}", problem.message);
+    } else {
+        tracing::debug!(status, code, ?route, "{}", problem.message);
+    }
+}

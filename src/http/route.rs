@@ -1,0 +1,34 @@
+//! Paths, parsed once: behind this there are no strings left to match.
+
+use crate::config::BasePath;
+use crate::upload::UploadId;
+
+/// What a path leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Route<'p> {
+    /// The upload collection.
+    Collection,
+    /// One upload.
+    Upload(UploadId),
+    /// Below the collection, and the name of no upload.
+    NoUpload,
+    /// Anything else: the page's, if it has it.
+    Page(&'p str),
+}
+
+impl<'p> Route<'p> {
+    /// Reads a request's path.
+    #[must_use]
+    pub fn parse(base: &BasePath, path: &'p str) -> Self {
+        match base.strip(path) {
+            Some("") => Self::Collection,
+            Some(rest) => match UploadId::parse(rest) {
+                Ok(id) => Self::Upload(id),
+                // With the base path `/` the page lives among the uploads.
+                Err(_) if base.as_str() == "/" => Self::Page(path),
+                Err(_) => Self::NoUpload,
+            },
+            None => Self::Page(path),
+        }
+    }
+}

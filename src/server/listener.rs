@@ -1,0 +1,99 @@
+//! Where connections come from.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+
+use super::StartError;
+use crate::config::ListenAddr;
+use crate::http::Peer;
+
+/// A bound address. A unix socket's file goes with it.
+pub(super) enum Listener {
+    Tcp(TcpListener, SocketAddr),
+    Unix(UnixListener, SocketFile),
+}
+
+pub(super) struct SocketFile(PathBuf);
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        // Somebody who removed it already did no harm.
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+pub(super) enum Stream {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+pub(super) enum Address<'l> {
+    Tcp(SocketAddr),
+    Unix(&'l Path),
+}
+
+impl Listener {
+    /// Binds an address; a host name may stand for several.
+    pub(super) async fn bind(address: &ListenAddr) -> Result<Vec<Self>, StartError> {
+        let bound = match address {
+            ListenAddr::Tcp(address) => tcp(*address).await.map(|listener| vec![listener]),
+            ListenAddr::Host { name, port } => host(name, *port).await,
+            ListenAddr::Unix(path) => unix(path).map(|listener| vec![listener]),
+        };
+        bound.map_err(|reason| StartError::Listen { address: address.to_string(), reason })
+    }
+
+    pub(super) fn address(&self) -> Address<'_> {
+        match self {
+            Self::Tcp(_, address) => Address::Tcp(*address),
+            Self::Unix(_, file) => Address::Unix(&file.0),
+        }
+    }
+
+    pub(super) async fn accept(&self) -> io::Result<(Stream, Peer)> {
+        match self {
+            Self::Tcp(listener, _) => {
+                let (stream, peer) = listener.accept().await?;
+                // Answers are small; one that waits for company costs a client a round trip.
+                stream.set_nodelay(true)?;
+                Ok((Stream::Tcp(stream), Peer::Ip(peer.ip().to_canonical())))
+            }
+            Self::Unix(listener, _) => {
+                let (stream, _) = listener.accept().await?;
+                Ok((Stream::Unix(stream), Peer::Unix))
+            }
+        }
+    }
+}
+
+async fn tcp(address: SocketAddr) -> io::Result<Listener> {
+    let listener = TcpListener::bind(address).await?;
+    let address = listener.local_addr()?;
+    Ok(Listener::Tcp(listener, address))
+}
+
+async fn host(name: &str, port: u16) -> io::Result<Vec<Listener>> {
+    let mut listeners = Vec::new();
+    let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    for address in tokio::net::lookup_host((name, port)).await? {
+        match tcp(address).await {
+            Ok(listener) => listeners.push(listener),
+            // A machine without IPv6 still has `localhost` in both families.
+            Err(error) => last = error,
+        }
+    }
+    if listeners.is_empty() { Err(last) } else { Ok(listeners) }
+}
+
+fn unix(path: &Path) -> io::Result<Listener> {
+    use std::os::unix::fs::FileTypeExt as _;
+    // A socket that nobody listens on any more is what a killed daemon leaves; anything else is not ours to remove.
+    let is_socket = std::fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket());
+    if is_socket && std::os::unix::net::UnixStream::connect(path).is_err() {
+        std::fs::remove_file(path)?;
+    }
+    Ok(Listener::Unix(UnixListener::bind(path)?, SocketFile(path.to_owned())))
+}

@@ -1,0 +1,192 @@
+//! Concatenation: a final upload made of partial ones.
+//!
+//! The final upload is recorded first, as *assembling*; putting it together is a step of its own that is taken as soon
+//! as all parts are complete, and taken again after a crash. Parts are left as they are; they expire.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::lease::Lease;
+use super::{Kind, Length, Metadata, NewUpload, State, Upload, UploadError, UploadId, Uploads};
+use crate::store::{Store, StoreError};
+
+/// How long the request that makes a final upload waits for it to be put together. Where blocks are shared this is
+/// over at once; where they are copied the client is not kept on the line for a hundred gigabytes, but sees the final
+/// upload grow complete by HEAD.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// A request for a final upload.
+#[derive(Debug)]
+pub struct Concatenation {
+    /// The partial uploads, in order.
+    pub parts: Vec<UploadId>,
+    /// The list as the client wrote it.
+    pub as_given: String,
+    /// What the client says of the final upload; nothing is carried over from the parts.
+    pub metadata: Metadata,
+}
+
+/// Which final uploads wait for a part.
+#[derive(Default)]
+pub(super) struct Waiting {
+    by_part: Mutex<HashMap<UploadId, Vec<UploadId>>>,
+}
+
+impl Waiting {
+    fn add(&self, upload: &Upload) {
+        let Kind::Final { parts, .. } = &upload.kind else { return };
+        let mut by_part = self.by_part.lock().unwrap_or_else(PoisonError::into_inner);
+        for part in parts {
+            let finals = by_part.entry(*part).or_default();
+            if !finals.contains(&upload.id) {
+                finals.push(upload.id);
+            }
+        }
+    }
+
+    fn remove(&self, upload: &Upload) {
+        let Kind::Final { parts, .. } = &upload.kind else { return };
+        let mut by_part = self.by_part.lock().unwrap_or_else(PoisonError::into_inner);
+        for part in parts {
+            if let Some(finals) = by_part.get_mut(part) {
+                finals.retain(|id| *id != upload.id);
+                if finals.is_empty() {
+                    by_part.remove(part);
+                }
+            }
+        }
+    }
+
+    fn finals_of(&self, part: UploadId) -> Vec<UploadId> {
+        let by_part = self.by_part.lock().unwrap_or_else(PoisonError::into_inner);
+        by_part.get(&part).cloned().unwrap_or_default()
+    }
+
+    /// A final upload still needs this part.
+    pub(super) fn needs(&self, part: UploadId) -> bool {
+        self.by_part.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&part)
+    }
+}
+
+impl<S: Store> Uploads<S> {
+    /// Makes a final upload of partial ones, which may still be in progress.
+    ///
+    /// # Errors
+    /// A part is not there or not partial, or the sum is too large; nothing is made then.
+    pub async fn concatenate(&self, request: Concatenation) -> Result<Upload, UploadError> {
+        let Concatenation { parts, as_given, metadata } = request;
+        let mut sum = Some(0_u64);
+        let mut ready = true;
+        for (index, id) in parts.iter().enumerate() {
+            let part = self.usable_part(index + 1, *id).await?;
+            sum = sum.zip(part.length.known()).and_then(|(sum, length)| sum.checked_add(length));
+            self.check_size(sum.unwrap_or(part.offset))?;
+            ready &= part.is_complete();
+        }
+        let length = sum.map_or(Length::Deferred, Length::Known);
+        let new = NewUpload { kind: Kind::Final { parts, as_given }, length, metadata };
+        let upload = self.new_upload(new).map_err(|error| StoreError::Io("draw a random name", error))?;
+        let upload = self.create_with(upload, Vec::new()).await?;
+        self.inner.waiting.add(&upload);
+        if !ready {
+            // A part may have come to its end between the look at it and the note that it is waited for.
+            self.spawn_assembly(upload.id);
+            return Ok(upload);
+        }
+        let engine = self.clone();
+        let id = upload.id;
+        let assembly = tokio::spawn(async move { engine.assemble(id).await });
+        match tokio::time::timeout(PATIENCE, assembly).await {
+            Ok(Ok(Ok(assembled))) => Ok(assembled.unwrap_or(upload)),
+            Ok(Ok(Err(error))) => {
+                self.take_back(&upload).await;
+                Err(error)
+            }
+            Ok(Err(_)) | Err(_) => Ok(upload),
+        }
+    }
+
+    async fn usable_part(&self, number: usize, id: UploadId) -> Result<Upload, UploadError> {
+        let bad = |reason| UploadError::BadPart { number, id, reason };
+        let part = match self.inner.store.peek(id).await {
+            Ok(part) => part,
+            Err(StoreError::NotFound) => return Err(bad("does not exist")),
+            Err(error) => return Err(error.into()),
+        };
+        if part.kind != Kind::Partial {
+            return Err(bad("is not a partial upload"));
+        }
+        if part.is_expired(Timestamp::now()) && !self.inner.waiting.needs(id) {
+            return Err(bad("has expired"));
+        }
+        Ok(part)
+    }
+
+    /// A final upload that could not be made and that nobody was told of.
+    async fn take_back(&self, upload: &Upload) {
+        self.inner.waiting.remove(upload);
+        if let Err(error) = self.terminate(upload.id).await {
+            tracing::warn!(id = %upload.id, %error, "a final upload that failed could not be taken back");
+        }
+    }
+
+    /// A part is complete: whoever waits for it may be ready now.
+    pub(super) fn part_completed(&self, part: UploadId) {
+        self.inner.waiting.finals_of(part).into_iter().for_each(|id| self.spawn_assembly(id));
+    }
+
+    /// Takes up a final upload that was found unfinished at start.
+    pub(super) fn resume_assembly(&self, upload: &Upload) {
+        self.inner.waiting.add(upload);
+        self.spawn_assembly(upload.id);
+    }
+
+    fn spawn_assembly(&self, id: UploadId) {
+        let engine = self.clone();
+        tokio::spawn(async move {
+            if let Err(error) = engine.assemble(id).await {
+                tracing::error!(%id, %error, "could not put a final upload together; it is tried again after a restart");
+            }
+        });
+    }
+
+    /// Puts a final upload together if all its parts are complete. `None`: they are not, or somebody else is at it.
+    async fn assemble(&self, id: UploadId) -> Result<Option<Upload>, UploadError> {
+        let Some(lease) = self.inner.leases.try_acquire(id) else { return Ok(None) };
+        let upload = self.inner.store.load(id).await?;
+        if upload.state != State::Assembling {
+            return Ok(None);
+        }
+        match self.assemble_held(&lease, upload).await {
+            Err(UploadError::NotFound) => Ok(None),
+            other => other,
+        }
+    }
+
+    async fn assemble_held(&self, _lease: &Lease, upload: Upload) -> Result<Option<Upload>, UploadError> {
+        let Kind::Final { parts: ids, .. } = &upload.kind else { return Ok(None) };
+        let mut parts = Vec::with_capacity(ids.len());
+        let mut total = 0_u64;
+        for (index, id) in ids.iter().enumerate() {
+            let part = self.inner.store.peek(*id).await.map_err(|error| match error {
+                StoreError::NotFound => {
+                    UploadError::BadPart { number: index + 1, id: *id, reason: "is gone" }
+                }
+                other => other.into(),
+            })?;
+            if !part.is_complete() {
+                return Ok(None);
+            }
+            total = total.saturating_add(part.offset);
+            parts.push(part);
+        }
+        self.check_size(total)?;
+        let assembled = self.inner.store.assemble(upload, parts).await?;
+        self.inner.waiting.remove(&assembled);
+        self.note_completion(&assembled);
+        Ok(Some(assembled))
+    }
+}

@@ -1,0 +1,129 @@
+//! Expiration: the rule is in the model, the sweep that removes what has expired is here.
+//!
+//! The agenda holds one small entry for each unfinished upload, ordered by the earliest moment at which it might expire.
+//! Appends do not touch it: when an entry's moment comes, the upload is asked, and put back under its new moment if it
+//! has moved. So the cost of a sweep grows with what is due and with nothing else.
+
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::Notify;
+
+use super::{State, UploadError, UploadId, Uploads};
+use crate::store::{Store, StoreError};
+
+/// The wall clock may be set; it is looked at this often at least.
+const LOOK_AGAIN: Duration = Duration::from_secs(60);
+
+/// How long an upload that is due but in use is left alone.
+const IN_USE: Duration = Duration::from_secs(60);
+
+/// What may expire when.
+#[derive(Default)]
+pub(super) struct Agenda {
+    due: Mutex<BTreeSet<(Timestamp, UploadId)>>,
+    sooner: Notify,
+}
+
+impl Agenda {
+    pub(super) fn add(&self, moment: Timestamp, id: UploadId) {
+        let mut due = self.due.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_first = due.first().is_none_or(|(first, _)| moment < *first);
+        due.insert((moment, id));
+        if is_first {
+            self.sooner.notify_one();
+        }
+    }
+
+    fn take_due(&self, now: Timestamp) -> Option<UploadId> {
+        let mut due = self.due.lock().unwrap_or_else(PoisonError::into_inner);
+        if due.first().is_some_and(|(moment, _)| *moment <= now) {
+            return due.pop_first().map(|(_, id)| id);
+        }
+        None
+    }
+
+    fn wait_for(&self, now: Timestamp) -> Duration {
+        let due = self.due.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some((moment, _)) = due.first() else { return LOOK_AGAIN };
+        Duration::try_from(moment.duration_since(now)).unwrap_or_default().min(LOOK_AGAIN)
+    }
+}
+
+impl<S: Store> Uploads<S> {
+    /// Takes up what an earlier process left (at its leisure), then removes what expires, for as long as it is polled.
+    pub async fn tend(&self) {
+        self.take_stock().await;
+        loop {
+            self.sweep(Timestamp::now()).await;
+            let sooner = self.inner.agenda.sooner.notified();
+            let wait = self.inner.agenda.wait_for(Timestamp::now());
+            let _ = tokio::time::timeout(wait, sooner).await;
+        }
+    }
+
+    /// Looks at every unfinished upload once: notes when it expires, and goes on putting final uploads together.
+    pub async fn take_stock(&self) {
+        let mut unfinished = self.inner.store.unfinished();
+        while let Some(id) = unfinished.recv().await {
+            match self.inner.store.peek(id).await {
+                Ok(upload) => {
+                    if upload.state == State::Assembling {
+                        self.resume_assembly(&upload);
+                    }
+                    if let Some(expiry) = upload.expiry() {
+                        self.inner.agenda.add(expiry, id);
+                    }
+                }
+                Err(StoreError::NotFound) => {}
+                Err(StoreError::Damaged(why)) => {
+                    tracing::error!(%id, why, "an upload is damaged; it is left alone")
+                }
+                Err(error) => tracing::error!(%id, %error, "can't look at an upload"),
+            }
+        }
+    }
+
+    /// Removes what has expired by `now`. Answers how many that were.
+    pub async fn sweep(&self, now: Timestamp) -> usize {
+        let mut removed = 0;
+        while let Some(id) = self.inner.agenda.take_due(now) {
+            match self.expire(id, now).await {
+                Ok(true) => removed += 1,
+                Ok(false) | Err(UploadError::NotFound) => {}
+                Err(error) => {
+                    tracing::error!(%id, %error, "can't remove an expired upload; it is tried again");
+                    self.put_off(id, now);
+                }
+            }
+        }
+        removed
+    }
+
+    async fn expire(&self, id: UploadId, now: Timestamp) -> Result<bool, UploadError> {
+        // Whoever uses it at this moment keeps it alive; so does a final upload that still needs it.
+        let Some(lease) = self.inner.leases.try_acquire(id).filter(|_| !self.inner.waiting.needs(id)) else {
+            self.put_off(id, now);
+            return Ok(false);
+        };
+        let upload = self.inner.store.peek(lease.id()).await?;
+        match upload.expiry() {
+            None => Ok(false),
+            Some(later) if later > now => {
+                self.inner.agenda.add(later, id);
+                Ok(false)
+            }
+            Some(_) => {
+                self.inner.store.remove(&upload).await?;
+                tracing::info!(%id, offset = upload.offset, "expired");
+                Ok(true)
+            }
+        }
+    }
+
+    fn put_off(&self, id: UploadId, now: Timestamp) {
+        self.inner.agenda.add(now.checked_add(IN_USE).unwrap_or(Timestamp::MAX), id);
+    }
+}

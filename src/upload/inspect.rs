@@ -1,0 +1,53 @@
+//! Looking at an upload without disturbing a healthy transfer.
+
+use tokio::time::{Instant, timeout_at};
+
+use super::lease::PATIENCE;
+use super::{State, Upload, UploadError, UploadId, Uploads};
+use crate::store::Store;
+
+impl<S: Store> Uploads<S> {
+    /// The upload as it may be told now: everything up to its offset is as durable as the store promises.
+    ///
+    /// A running append is asked to put away what it has and goes on. One whose connection is silent is ended: the
+    /// client that asks is most likely its sender, back on a new connection, and what the old one might still deliver
+    /// must not move the offset under its feet.
+    ///
+    /// # Errors
+    /// The upload is not there or has expired, or its holder does not come to an end.
+    pub async fn inspect(&self, id: UploadId) -> Result<Upload, UploadError> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(lease) = self.inner.leases.try_acquire(id) {
+                let engine = self.clone();
+                return self.detached(async move { engine.open(&lease).await }).await;
+            }
+            let Some(holder) = self.inner.leases.holder(id) else { continue };
+            let mut changed = std::pin::pin!(holder.changed());
+            changed.as_mut().enable();
+            match holder.progress() {
+                Some(progress) if progress.is_stalled() => {
+                    let Ok(lease) = self.take_over(id).await else { continue };
+                    let engine = self.clone();
+                    return self.detached(async move { engine.open(&lease).await }).await;
+                }
+                Some(progress) => {
+                    if let Some(offset) = progress.checkpoint().await {
+                        let upload = self.inner.store.peek(id).await?;
+                        return Ok(Upload { offset, ..upload });
+                    }
+                }
+                None => {
+                    // Putting a final upload together can take long; its state can be told without waiting for it.
+                    let upload = self.inner.store.peek(id).await?;
+                    if upload.state == State::Assembling {
+                        return Ok(upload);
+                    }
+                }
+            }
+            if self.inner.closing.is_cancelled() || timeout_at(deadline, changed).await.is_err() {
+                return Err(UploadError::Busy);
+            }
+        }
+    }
+}
