@@ -62,8 +62,7 @@ impl Answer {
         if statuses.contains(&self.status) {
             return Ok(self);
         }
-        let said = String::from_utf8_lossy(&self.body);
-        Err(format!("status {} where {statuses:?} was due: {}", self.status, said.trim()).into())
+        Err(format!("{self} where {statuses:?} was due").into())
     }
 
     /// Accepts exactly this `Upload-Offset`.
@@ -72,6 +71,12 @@ impl Answer {
             return Ok(self);
         }
         Err(format!("Upload-Offset is {:?} where {offset} was due", self.offset).into())
+    }
+}
+
+impl std::fmt::Display for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "status {} “{}”", self.status, String::from_utf8_lossy(&self.body).trim())
     }
 }
 
@@ -117,12 +122,15 @@ impl Connection {
                 // A server that refuses in the middle has mostly said why before it closed.
                 Err(error) => {
                     return match self.answer(false) {
-                        Ok(answer) => Err(answer.expect(&[]).err().unwrap_or_else(|| error.into())),
+                        Ok(answer) => Err(format!("before the end of the body: {answer}").into()),
                         Err(_) => Err(format!("{error} with {left} of {length} bytes to send").into()),
                     };
                 }
             }
         }
+        // A sync of gigabytes to a real disk may take longer than any stall.
+        let rest = until.saturating_duration_since(Instant::now()).max(Duration::from_secs(1));
+        self.stream.set_read_timeout(Some(rest))?;
         self.answer(false)
     }
 
@@ -177,7 +185,7 @@ impl Connection {
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    return Err(format!("no answer within {STALL:?}").into());
+                    return Err("no answer in time".into());
                 }
                 Err(error) => return Err(error.into()),
             }

@@ -52,8 +52,9 @@ impl WorkDir {
         Ok(dir)
     }
 
-    /// Writes and removes this many bytes. A virtual machine gets a page of memory from its host at the first touch, which
-    /// takes several times as long as every later use; without this the first server in the row would pay for all.
+    /// Writes and removes this many bytes. A virtual machine gets a page of memory from its host at the first
+    /// touch, which takes several times as long as every later use; without this the first server in the row
+    /// would pay for all.
     pub(crate) fn touch(&self, bytes: u64) -> Result<(), Failure> {
         let path = self.dir.path().join("touch");
         let mut file = File::create(&path)?;
