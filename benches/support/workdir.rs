@@ -53,8 +53,9 @@ impl WorkDir {
     }
 
     /// Writes and removes this many bytes. A virtual machine gets a page of memory from its host at the first
-    /// touch, which takes several times as long as every later use; without this the first server in the row
-    /// would pay for all.
+    /// touch, which takes several times as long as every later use, and may hand it back after it was free for a
+    /// few seconds. So this belongs right before each measurement: otherwise the servers would pay for the
+    /// host's memory, and each for as much as chance has it.
     pub(crate) fn touch(&self, bytes: u64) -> Result<(), Failure> {
         let path = self.dir.path().join("touch");
         let mut file = File::create(&path)?;

@@ -79,12 +79,6 @@ fn bench(options: &Options) -> Result<bool, Failure> {
         work.file_system,
         thread::available_parallelism()?
     ));
-    if work.in_memory() {
-        let big = plan.scenarios.iter().any(|scenario| *scenario != Scenario::Small);
-        let bytes = if big { plan.size + plan.size / 4 } else { SMALL_ALTOGETHER };
-        note(&format!("first touching {} MiB of memory", bytes / MIB));
-        work.touch(bytes)?;
-    }
 
     let pattern = pattern()?;
     let mut rows = Vec::new();
@@ -137,6 +131,12 @@ fn turn(
     work: &WorkDir,
     pattern: &[u8],
 ) -> Result<Sample, Failure> {
+    if work.in_memory() {
+        work.touch(match scenario {
+            Scenario::Small => SMALL_ALTOGETHER,
+            Scenario::Big | Scenario::Parallel => plan.size + plan.size / 4,
+        })?;
+    }
     if let Contender::Peer { client, watched, .. } = contender {
         let target = Target { client: client.clone(), watched: *watched, dir: None };
         return scenario::run(scenario, &target, plan, pattern, false);
