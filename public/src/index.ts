@@ -23,13 +23,13 @@ const list = transfers;
 guardLeaving(() => list.busy);
 
 // Data that moves ends the waiting.
+const lastSeen = new Map<string, number>();
 uppy.on('upload-progress', (file, progress) => {
   const before = file ? (lastSeen.get(file.id) ?? 0) : 0;
   if (!file || progress.bytesUploaded <= before) return;
   lastSeen.set(file.id, progress.bytesUploaded);
   doings.waiting.delete(file.id);
 });
-const lastSeen = new Map<string, number>();
 
 uppy.on('upload-success', (file) => {
   if (!file) return;
@@ -48,6 +48,11 @@ function forget(id: string): void {
   doings.waiting.delete(id);
   lastSeen.delete(id);
 }
+
+// Uppy names one file alone a list item but leaves out the list, and a screen reader then leaves out both.
+new MutationObserver(() => {
+  for (const files of document.querySelectorAll('.uppy-Dashboard-files:not([role])')) files.setAttribute('role', 'list');
+}).observe(document.querySelector('#dashboard')!, { childList: true, subtree: true });
 
 window.addEventListener('offline', () => list.busy && notice('You are offline. The uploads go on when the connection is back.'));
 window.addEventListener('online', () => notice(''));
