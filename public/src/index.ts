@@ -40,6 +40,11 @@ uppy.on('upload-error', (file, error) => {
   if (!file) return;
   forget(file.id);
   sayFailed(file.name ?? '', error.message);
+  // One failed file is no failed upload: the bar keeps showing the others, and says so when they are through.
+  if (list.busy) uppy.setState({ error: null });
+});
+uppy.on('complete', ({ failed }) => {
+  if (failed?.length) uppy.setState({ error: failed[0]?.error ?? null });
 });
 uppy.on('file-removed', (file) => forget(file.id));
 

@@ -22,16 +22,17 @@ function digest(text: string): string {
   return hash.toString(16).padStart(16, '0');
 }
 
-let key = '';
+const fresh = Array.from(crypto.getRandomValues(new Uint32Array(3)), (part) => part.toString(36)).join('');
 
+/** Made when the page opens and read anew each time, so that tabs agree on it. */
 function browserKey(): string {
-  if (key) return key;
-  const fresh = Array.from(crypto.getRandomValues(new Uint32Array(3)), (part) => part.toString(36)).join('');
   try {
-    key = localStorage.getItem('resumed.browser') ?? fresh;
+    const key = localStorage.getItem('resumed.browser') ?? fresh;
     localStorage.setItem('resumed.browser', key);
+    return key;
   } catch {
-    key = fresh;
+    return fresh;
   }
-  return key;
 }
+
+browserKey();

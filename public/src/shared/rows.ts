@@ -15,7 +15,8 @@ export interface View {
   link: string | null;
 }
 
-export type Action = 'pause' | 'resume' | 'retry' | 'cancel';
+export const actions = ['pause', 'resume', 'retry', 'cancel'] as const;
+export type Action = (typeof actions)[number];
 
 const words: Record<State, string> = {
   waiting: 'Waiting',
@@ -46,7 +47,8 @@ export class Rows {
   constructor(
     private list: HTMLElement,
     private more: HTMLElement,
-    private act?: (action: Action, id: string) => void,
+    private act: (action: Action, id: string) => void,
+    private actions: Action[],
   ) {}
 
   show(views: View[]): void {
@@ -60,7 +62,7 @@ export class Rows {
     for (const view of shown) {
       let row = this.#rows.get(view.id);
       if (!row) {
-        row = new Row(view, this.act);
+        row = new Row(view, this.act, this.actions);
         this.#rows.set(view.id, row);
         this.list.append(row.element);
       }
@@ -81,7 +83,7 @@ class Row {
   #link = document.createElement('a');
   #buttons = new Map<Action, HTMLButtonElement>();
 
-  constructor(view: View, act?: (action: Action, id: string) => void) {
+  constructor(view: View, act: (action: Action, id: string) => void, actions: Action[]) {
     this.element.className = 'row';
     this.#name.textContent = view.name;
     this.#name.title = view.name;
@@ -96,18 +98,16 @@ class Row {
     head.append(this.#name, this.#size);
     const foot = part('div', 'row-foot');
     foot.append(this.#facts, this.#link);
-    if (act) {
-      for (const action of Object.keys(labels) as Action[]) {
-        const button = document.createElement('button');
-        button.type = 'button';
-        button.className = 'button small';
-        button.textContent = labels[action];
-        button.setAttribute('aria-label', `${labels[action]} ${view.name}`);
-        button.dataset.action = action;
-        button.addEventListener('click', () => act(action, view.id));
-        this.#buttons.set(action, button);
-        foot.append(button);
-      }
+    for (const action of actions) {
+      const button = document.createElement('button');
+      button.type = 'button';
+      button.className = 'button small';
+      button.textContent = labels[action];
+      button.setAttribute('aria-label', `${labels[action]} ${view.name}`);
+      button.dataset.action = action;
+      button.addEventListener('click', () => act(action, view.id));
+      this.#buttons.set(action, button);
+      foot.append(button);
     }
     this.element.append(head, this.#bar, foot, this.#note);
   }
@@ -137,7 +137,7 @@ class Row {
 
 function facts(view: View, share: number): string {
   const parts = [words[view.state]];
-  if (view.state !== 'done' && view.state !== 'failed' && view.done > 0) parts.push(`${Math.floor(share)} %`);
+  if (view.state !== 'done' && view.state !== 'failed' && view.done > 0) parts.push(`${Math.floor(share)}\u00a0%`);
   if (view.state === 'uploading' && view.speed > 0) {
     parts.push(format.speed(view.speed), `${format.duration((view.size - view.done) / view.speed)} left`);
   }

@@ -9,11 +9,14 @@ export const coreStrings = (maxSize: number | null) => ({
   },
 });
 
+// Fingers choose; they do not drop.
+const drop = matchMedia('(hover: none)').matches ? 'Tap to' : 'Drop files here,';
+
 export const dashboardStrings = {
   strings: {
     dashboardTitle: 'Upload files',
-    dropPasteBoth: 'Drop files here, %{browseFiles} or %{browseFolders}',
-    dropPasteFiles: 'Drop files here or %{browseFiles}',
+    dropPasteBoth: `${drop} %{browseFiles} or %{browseFolders}`,
+    dropPasteFiles: `${drop} %{browseFiles}`,
     browseFiles: 'choose files',
     browseFolders: 'choose a folder',
     sessionRestored: 'Your last session is back',

@@ -8,7 +8,8 @@ import type { Doings, File, Uploader } from './uploader.ts';
 const order: State[] = ['failed', 'retrying', 'uploading', 'paused', 'done', 'waiting'];
 
 export class Transfers {
-  #rows = new Rows(byId('rows'), byId('more'));
+  // The Dashboard has the other buttons. It has no Retry for a file that failed before its first byte.
+  #rows = new Rows(byId('rows'), byId('more'), (_action, id) => void this.uppy.retryUpload(id), ['retry']);
   #meters = new Map<string, Meter>();
   #total = new Meter();
   #timer: number | undefined;
