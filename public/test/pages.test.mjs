@@ -62,17 +62,17 @@ for (const address of pages) {
     const { open, context, folder } = await stage(t);
     const file = await makeFile(folder, unique('configured'), 5000);
     const add = (page) => page.locator(address === '/' ? 'input.uppy-Dashboard-input' : '#files').first().setInputFiles(file.path);
+    await context.route('**/config.json', (route) => route.fulfill({ json: { maxSize: 4096 } }));
+    const strict = await open(address);
+    await strict.getByText('A file can have up to 4.0 KB.').waitFor();
+    await add(strict);
+    await strict.getByText(/arger than the 4\.0\sKB this server takes/).first().waitFor();
+    await strict.close();
     await context.route('**/config.json', (route) => route.fulfill({ status: 404, body: '' }));
     const page = await open(address);
     await add(page);
     if (address === '/') await page.locator('.uppy-StatusBar-actionBtn--upload').click();
     await reaches(page, file, 'done');
-    await page.close();
-    await context.route('**/config.json', (route) => route.fulfill({ json: { maxSize: 4096 } }));
-    const strict = await open(address);
-    await strict.getByText('A file can have up to 4.0 KB.').waitFor();
-    await add(strict);
-    await strict.getByText(/arger than the 4.0 KB this server takes/).first().waitFor();
   });
 }
 

@@ -229,7 +229,7 @@ test('what the server refuses is said in words, and Retry sends it again', async
   assert.equal(await page.locator('main b').count(), 0, 'the server\'s words are no markup');
   await page.locator('#announce', { hasText: `Failed: ${file.name}` }).waitFor({ state: 'attached' });
   await page.unroute('**/files/');
-  await press(page, 'Retry upload');
+  await row(page, file).getByRole('button', { name: `Retry ${file.name}` }).click();
   await reaches(page, file, 'done');
   await arrived(file);
 });
