@@ -1,0 +1,63 @@
+// The main page: Uppy's Dashboard over tus.
+import '@uppy/core/css/style.min.css';
+import '@uppy/dashboard/css/style.min.css';
+import './styles/base.css';
+import './styles/rows.css';
+import './styles/dashboard.css';
+import { sayFailed, sayFinished } from './shared/announce.ts';
+import { loadConfig } from './shared/config.ts';
+import { frame, guardDrops, guardLeaving, notice } from './shared/frame.ts';
+import { takeSeat } from './uppy/seat.ts';
+import { Transfers } from './uppy/transfers.ts';
+import { type Doings, makeUploader } from './uppy/uploader.ts';
+
+const [config, seat] = await Promise.all([loadConfig(), takeSeat()]);
+frame(config);
+guardDrops();
+
+const doings: Doings = { started: new Set(), waiting: new Map() };
+let transfers: Transfers | undefined;
+const uppy = makeUploader(config, seat, doings, () => transfers?.soon());
+transfers = new Transfers(uppy, config, doings);
+const list = transfers;
+guardLeaving(() => list.busy);
+
+// Data that moves ends the waiting.
+const lastSeen = new Map<string, number>();
+uppy.on('upload-progress', (file, progress) => {
+  const before = file ? (lastSeen.get(file.id) ?? 0) : 0;
+  if (!file || progress.bytesUploaded <= before) return;
+  lastSeen.set(file.id, progress.bytesUploaded);
+  doings.waiting.delete(file.id);
+});
+
+uppy.on('upload-success', (file) => {
+  if (!file) return;
+  forget(file.id);
+  sayFinished(file.name ?? '');
+});
+uppy.on('upload-error', (file, error) => {
+  if (!file) return;
+  forget(file.id);
+  sayFailed(file.name ?? '', error.message);
+  // One failed file is no failed upload: the bar keeps showing the others, and says so when they are through.
+  if (list.busy) uppy.setState({ error: null });
+});
+uppy.on('complete', ({ failed }) => {
+  if (failed?.length) uppy.setState({ error: failed[0]?.error ?? null });
+});
+uppy.on('file-removed', (file) => forget(file.id));
+
+function forget(id: string): void {
+  doings.started.delete(id);
+  doings.waiting.delete(id);
+  lastSeen.delete(id);
+}
+
+// Uppy names one file alone a list item but leaves out the list, and a screen reader then leaves out both.
+new MutationObserver(() => {
+  for (const files of document.querySelectorAll('.uppy-Dashboard-files:not([role])')) files.setAttribute('role', 'list');
+}).observe(document.querySelector('#dashboard')!, { childList: true, subtree: true });
+
+window.addEventListener('offline', () => list.busy && notice('You are offline. The uploads go on when the connection is back.'));
+window.addEventListener('online', () => notice(''));

@@ -1,0 +1,32 @@
+// Uppy's words where ours are plainer, or say what this server does.
+import { bytes } from '../shared/format.ts';
+
+export const coreStrings = (maxSize: number | null) => ({
+  strings: {
+    exceedsSize: maxSize === null ? '%{file} is too large' : `%{file} is larger than the ${bytes(maxSize)} this server takes`,
+    failedToUpload: '%{file} was not uploaded',
+    noDuplicates: '%{fileName} is already in the list',
+  },
+});
+
+// Fingers choose; they do not drop.
+const drop = matchMedia('(hover: none)').matches ? 'Tap to' : 'Drop files here,';
+
+export const dashboardStrings = {
+  strings: {
+    dashboardTitle: 'Upload files',
+    dropPasteBoth: `${drop} %{browseFiles} or %{browseFolders}`,
+    dropPasteFiles: `${drop} %{browseFiles}`,
+    browseFiles: 'choose files',
+    browseFolders: 'choose a folder',
+    sessionRestored: 'Your last session is back',
+    recoveredAllFiles: 'Press Upload to go on where it stopped.',
+    recoveredXFiles: {
+      0: 'One file is too large to be kept by the browser. Choose it again and it goes on where it stopped.',
+      1: '%{smart_count} files are too large to be kept by the browser. Choose them again and they go on where they stopped.',
+    },
+    reSelect: 'Choose again',
+    complete: 'All uploaded',
+    myDevice: 'Choose files',
+  },
+};

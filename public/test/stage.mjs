@@ -1,0 +1,149 @@
+// What every scene needs: a browser, a line to the server, files to send, and a look into the folder of finished files.
+import assert from 'node:assert/strict';
+import { createHash, randomBytes } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdir, mkdtemp, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { chromium } from 'playwright-core';
+import { openLine } from './line.mjs';
+
+export const server = need('RESUMED_URL').replace(/\/+$/, '');
+const finished = need('RESUMED_FILES');
+export const MiB = 1024 * 1024;
+export const patience = 60_000;
+
+function need(name) {
+  const value = process.env[name];
+  if (!value) throw new Error(`Set ${name}: these tests run against a server that is already there (see README.md).`);
+  return value;
+}
+
+let shared;
+
+export async function browser() {
+  shared ??= await chromium.launch({
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+  });
+  return shared;
+}
+
+export async function closeBrowser() {
+  await shared?.close();
+}
+
+/** One browser profile with its own line; it is taken down when the test ends. */
+export async function stage(t, options = {}) {
+  const line = await openLine(server);
+  const context = await (await browser()).newContext({ baseURL: line.url, ...options });
+  const folder = await mkdtemp(path.join(os.tmpdir(), 'resumed-page-'));
+  const complaints = [];
+  context.on('page', (page) => listen(page, complaints));
+  t.after(async () => {
+    await context.close();
+    line.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+  return { line, context, folder, complaints, open: (address) => openPage(context, address) };
+}
+
+async function openPage(context, address) {
+  const page = await context.newPage();
+  page.setDefaultTimeout(patience);
+  await page.goto(address);
+  return page;
+}
+
+/** Everything the browser complains about: errors, warnings, violations of the content security policy. */
+function listen(page, complaints) {
+  page.on('pageerror', (error) => complaints.push(`uncaught: ${error.stack}`));
+  page.on('console', (message) => {
+    if (['error', 'warning'].includes(message.type())) {
+      complaints.push(`${message.type()}: ${message.text()} (${message.location().url})`);
+    }
+  });
+  page.on('dialog', (dialog) => dialog.accept());
+}
+
+/** A cut line and an angry server make the browser itself log lines; nothing else may be there. */
+export function quiet(complaints, { butNetwork = false } = {}) {
+  const network = /^error: (Failed to load resource|.*\btus: failed to|.*NetworkError)/;
+  assert.deepEqual(butNetwork ? complaints.filter((one) => !network.test(one)) : complaints, []);
+}
+
+let count = 0;
+
+/** A name that no other test and no earlier run has used: the folder of finished files is not ours to empty. */
+export function unique(stem, ext = '.bin') {
+  count += 1;
+  return `${stem}-${process.pid}-${Date.now().toString(36)}-${count}${ext}`;
+}
+
+export async function makeFile(folder, name, size) {
+  const file = path.join(folder, name);
+  await mkdir(path.dirname(file), { recursive: true });
+  const body = randomBytes(size);
+  await writeFile(file, body);
+  await utimes(file, 1_700_000_000, 1_700_000_000);
+  return { path: file, name: path.basename(name), size, sha256: createHash('sha256').update(body).digest('hex') };
+}
+
+async function digest(file) {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(file), hash);
+  return hash.digest('hex');
+}
+
+/** Waits until the folder of finished files holds each of these under its own name, and compares the bytes. */
+export async function arrived(...files) {
+  for (const file of files) {
+    const found = await until(`${file.name} is in the folder of finished files`, () => find(file));
+    assert.equal(await digest(found), file.sha256, `the bytes of ${found}`);
+  }
+}
+
+async function find(file) {
+  for (const entry of await readdir(finished, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile() || entry.name !== file.name) continue;
+    const found = path.join(entry.parentPath ?? entry.path, entry.name);
+    if ((await stat(found)).size === file.size) return found;
+  }
+  return null;
+}
+
+/** How many finished files carry this name, those that made room by a number included. */
+export async function copies(file) {
+  const { name, ext } = path.parse(file.name);
+  const entries = await readdir(finished, { recursive: true });
+  return entries.filter((entry) => path.basename(entry).startsWith(name) && entry.endsWith(ext)).length;
+}
+
+export async function until(what, look, limit = patience) {
+  const end = Date.now() + limit;
+  for (;;) {
+    const seen = await look();
+    if (seen) return seen;
+    if (Date.now() > end) throw new Error(`waited ${limit / 1000} s in vain until ${what}`);
+    await new Promise((done) => setTimeout(done, 100));
+  }
+}
+
+/** Both pages draw their transfers with the same list. */
+export function row(page, file) {
+  return page.locator('#rows .row').filter({ has: page.locator('.row-name', { hasText: file.name }) });
+}
+
+export async function reaches(page, file, state) {
+  await row(page, file).and(page.locator(`[data-state="${state}"]`)).waitFor({ timeout: patience });
+}
+
+/** The share in percent that the row shows. */
+export async function share(page, file) {
+  return row(page, file).locator('progress').evaluate((bar) => bar.value);
+}
+
+export async function passes(page, file, percent) {
+  await until(`${file.name} has passed ${percent} %`, async () => (await share(page, file)) > percent);
+}
