@@ -3,6 +3,7 @@
 mod body;
 mod cors;
 pub mod download;
+mod page;
 mod peer;
 mod respond;
 mod route;
@@ -77,11 +78,15 @@ pub async fn handle(app: &App, peer: Peer, request: Request<Incoming>) -> Result
 
 async fn dispatch(app: &App, call: &Call, route: &Route<'_>) -> Answer {
     let result = match route {
+        // With the base path `/` both live at the same address; browsers GET, clients POST.
+        Route::Collection if app.config.base_path.as_str() == "/" && matches!(call.method, Method::GET | Method::HEAD) => {
+            page::answer(app, call, "/")
+        }
         Route::Collection => tus::collection(app, call).await,
         Route::Upload(id) => tus::upload(app, call, *id).await,
         Route::NoUpload => Err(tus::no_upload(call)),
         Route::Page(_) if call.method == Method::OPTIONS => Ok(empty(StatusCode::NO_CONTENT)),
-        Route::Page(_) => Err(Problem::not_found()),
+        Route::Page(path) => page::answer(app, call, path),
     };
     result.unwrap_or_else(|problem| {
         log_problem(&problem, route);
