@@ -21,8 +21,9 @@ pub use self::respond::{Answer, Problem, empty};
 pub use self::route::Route;
 use crate::config::Config;
 use crate::protocol::tus;
+use crate::store::StoreError;
 use crate::store::disk::Disk;
-use crate::upload::Uploads;
+use crate::upload::{UploadError, Uploads};
 
 /// What every request needs.
 pub struct App {
@@ -79,7 +80,9 @@ pub async fn handle(app: &App, peer: Peer, request: Request<Incoming>) -> Result
 async fn dispatch(app: &App, call: &Call, route: &Route<'_>) -> Answer {
     let result = match route {
         // With the base path `/` both live at the same address; browsers GET, clients POST.
-        Route::Collection if app.config.base_path.as_str() == "/" && matches!(call.method, Method::GET | Method::HEAD) => {
+        Route::Collection
+            if app.config.base_path.as_str() == "/" && matches!(call.method, Method::GET | Method::HEAD) =>
+        {
             page::answer(app, call, "/")
         }
         Route::Collection => tus::collection(app, call).await,
@@ -89,17 +92,20 @@ async fn dispatch(app: &App, call: &Call, route: &Route<'_>) -> Answer {
         Route::Page(path) => page::answer(app, call, path),
     };
     result.unwrap_or_else(|problem| {
-        log_problem(&problem, route);
+        let (status, code) = (problem.status.as_u16(), problem.code);
+        tracing::debug!(status, code, ?route, "{}", problem.message);
         problem.into()
     })
 }
 
-/// The client's faults are the client's business; ours are the operator's.
-fn log_problem(problem: &Problem, route: &Route<'_>) {
-    let (status, code) = (problem.status.as_u16(), problem.code);
-    if problem.status.is_server_error() {
-        tracing::warn!(status, code, ?route, "{}", problem.message);
-    } else {
-        tracing::debug!(status, code, ?route, "{}", problem.message);
+/// The machine's faults are the operator's business: he gets the reason that the client does not.
+pub fn log_fault(error: &UploadError) {
+    if let UploadError::Damaged(cause) | UploadError::Storage(cause) = error {
+        let reason = match cause {
+            StoreError::Damaged(how) => how.clone(),
+            StoreError::Io(doing, error) => format!("can't {doing}: {error}"),
+            StoreError::NotFound | StoreError::NoSpace => cause.to_string(),
+        };
+        tracing::error!(reason, "{error}");
     }
 }

@@ -141,6 +141,8 @@ impl<S: Store> Uploads<S> {
             }
             engine.inner.store.remove(&upload).await?;
             tracing::info!(%id, offset = upload.offset, "terminated");
+            drop(lease);
+            engine.forget(&upload).await;
             Ok(())
         })
         .await

@@ -1,6 +1,8 @@
 //! The browser page, from the binary itself: `public/dist` as it was when the binary was built.
 
-use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, REFERRER_POLICY};
+use http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, REFERRER_POLICY,
+};
 use http::{HeaderValue, Method, Response, StatusCode};
 use rust_embed::RustEmbed;
 
@@ -47,11 +49,15 @@ pub(super) fn answer(app: &App, call: &Call, path: &str) -> Result<Answer, Probl
 }
 
 fn embedded(name: &str, file: rust_embed::EmbeddedFile, call: &Call) -> Answer {
-    let hash: String = file.metadata.sha256_hash().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    let hash: String =
+        file.metadata.sha256_hash().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
     let etag = HeaderValue::try_from(format!("\"{hash}\"")).ok();
     let known = etag.is_some() && call.headers.get(IF_NONE_MATCH) == etag.as_ref();
-    let mut answer =
-        if known { empty(StatusCode::NOT_MODIFIED) } else { document(media_type(name), file.data.into_owned().into()) };
+    let mut answer = if known {
+        empty(StatusCode::NOT_MODIFIED)
+    } else {
+        document(media_type(name), file.data.into_owned().into())
+    };
     let headers = answer.headers_mut();
     // Names below assets/ carry a hash of their contents.
     let cache = if name.starts_with("assets/") { "public, max-age=31536000, immutable" } else { "no-cache" };

@@ -236,5 +236,6 @@ fn tell_expiry(headers: &mut HeaderMap, upload: &Upload) {
 }
 
 fn fail(error: &UploadError) -> Problem {
+    crate::http::log_fault(error);
     problem(error)
 }

@@ -8,7 +8,10 @@ use crate::config::{LogConfig, LogFormat};
 
 /// Begins to log.
 pub fn init(config: &LogConfig) {
-    let filter = EnvFilter::try_new(config.filter.as_str()).unwrap_or_else(|_| EnvFilter::new("info"));
+    let told = config.filter.as_str();
+    // A bare level is meant for this program; what its libraries have to say fills a screen for each request.
+    let spec = if told.contains(['=', ',']) { told.to_owned() } else { format!("warn,resumed={told}") };
+    let filter = EnvFilter::try_new(&spec).unwrap_or_else(|_| EnvFilter::new("info"));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let begun = match config.format {
         LogFormat::Json => builder.json().flatten_event(true).try_init(),

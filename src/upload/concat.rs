@@ -133,6 +133,38 @@ impl<S: Store> Uploads<S> {
         }
     }
 
+    /// An upload was removed. A final upload that still needed it can never be whole and goes too: its client shall hear
+    /// "not found" and not wait for ever.
+    pub(super) async fn forget(&self, upload: &Upload) {
+        self.inner.waiting.remove(upload);
+        for id in self.inner.waiting.finals_of(upload.id) {
+            let Ok(waiting) = self.inner.store.peek(id).await else { continue };
+            self.inner.waiting.remove(&waiting);
+            if waiting.state != State::Assembling {
+                continue;
+            }
+            let Some(_lease) = self.inner.leases.try_acquire(id) else { continue };
+            match self.inner.store.remove(&waiting).await {
+                Ok(()) => {
+                    tracing::warn!(%id, part = %upload.id, "removed a final upload: a part of it is gone")
+                }
+                Err(error) => tracing::error!(%id, %error, "can't remove a final upload whose part is gone"),
+            }
+        }
+    }
+
+    /// When the last of a final upload's parts expires; `None`: one of them never does.
+    pub(super) async fn last_part_expires(&self, upload: &Upload) -> Option<Timestamp> {
+        let Kind::Final { parts, .. } = &upload.kind else { return upload.expires };
+        let mut last = upload.expires?;
+        for part in parts {
+            if let Ok(part) = self.inner.store.peek(*part).await {
+                last = last.max(part.expiry()?);
+            }
+        }
+        Some(last)
+    }
+
     /// A part is complete: whoever waits for it may be ready now.
     pub(super) fn part_completed(&self, part: UploadId) {
         self.inner.waiting.finals_of(part).into_iter().for_each(|id| self.spawn_assembly(id));
@@ -156,10 +188,11 @@ impl<S: Store> Uploads<S> {
     /// Puts a final upload together if all its parts are complete. `None`: they are not, or somebody else is at it.
     async fn assemble(&self, id: UploadId) -> Result<Option<Upload>, UploadError> {
         let Some(lease) = self.inner.leases.try_acquire(id) else { return Ok(None) };
-        let upload = self.inner.store.load(id).await?;
-        if upload.state != State::Assembling {
-            return Ok(None);
-        }
+        let upload = match self.inner.store.load(id).await {
+            Ok(upload) if upload.state == State::Assembling => upload,
+            Ok(_) | Err(StoreError::NotFound) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
         match self.assemble_held(&lease, upload).await {
             Err(UploadError::NotFound) => Ok(None),
             other => other,

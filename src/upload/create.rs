@@ -81,10 +81,10 @@ impl<S: Store> Uploads<S> {
     pub(super) async fn create_with(&self, upload: Upload, first: Vec<Bytes>) -> Result<Upload, UploadError> {
         let upload = self.inner.store.create(upload, first).await?;
         tracing::debug!(id = %upload.id, length = upload.length.known(), name = upload.metadata.file_name(), "created");
-        match upload.expiry() {
-            Some(expiry) => self.inner.agenda.add(expiry, upload.id),
-            None => self.note_completion(&upload),
+        if upload.is_complete() {
+            self.note_completion(&upload);
         }
+        self.inner.agenda.note(&upload);
         Ok(upload)
     }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
-use super::{State, UploadError, UploadId, Uploads};
+use super::{State, Upload, UploadError, UploadId, Uploads};
 use crate::store::{Store, StoreError};
 
 /// The wall clock may be set; it is looked at this often at least.
@@ -28,6 +28,14 @@ pub(super) struct Agenda {
 }
 
 impl Agenda {
+    /// Notes when an upload is to be looked at, if it ever is.
+    pub(super) fn note(&self, upload: &Upload) {
+        let moment = if upload.state == State::Assembling { upload.expires } else { upload.expiry() };
+        if let Some(moment) = moment {
+            self.add(moment, upload.id);
+        }
+    }
+
     pub(super) fn add(&self, moment: Timestamp, id: UploadId) {
         let mut due = self.due.lock().unwrap_or_else(PoisonError::into_inner);
         let is_first = due.first().is_none_or(|(first, _)| moment < *first);
@@ -73,9 +81,7 @@ impl<S: Store> Uploads<S> {
                     if upload.state == State::Assembling {
                         self.resume_assembly(&upload);
                     }
-                    if let Some(expiry) = upload.expiry() {
-                        self.inner.agenda.add(expiry, id);
-                    }
+                    self.inner.agenda.note(&upload);
                 }
                 Err(StoreError::NotFound) => {}
                 Err(StoreError::Damaged(why)) => {
@@ -109,7 +115,12 @@ impl<S: Store> Uploads<S> {
             return Ok(false);
         };
         let upload = self.inner.store.peek(lease.id()).await?;
-        match upload.expiry() {
+        let expiry = if upload.state == State::Assembling {
+            self.last_part_expires(&upload).await
+        } else {
+            upload.expiry()
+        };
+        match expiry {
             None => Ok(false),
             Some(later) if later > now => {
                 self.inner.agenda.add(later, id);
@@ -118,6 +129,8 @@ impl<S: Store> Uploads<S> {
             Some(_) => {
                 self.inner.store.remove(&upload).await?;
                 tracing::info!(%id, offset = upload.offset, "expired");
+                drop(lease);
+                self.forget(&upload).await;
                 Ok(true)
             }
         }

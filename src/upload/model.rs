@@ -99,11 +99,12 @@ impl Upload {
         self.length == Length::Known(self.offset)
     }
 
-    /// When it will expire, if it can: parts do even when they are complete, finished files never.
+    /// When it will expire, if it can: parts do even when they are complete, finished files never, and a final upload
+    /// that waits for its parts lives as long as they do.
     #[must_use]
     pub fn expiry(&self) -> Option<Timestamp> {
         match (&self.kind, &self.state) {
-            (Kind::Whole | Kind::Final { .. }, State::Complete { .. }) => None,
+            (Kind::Whole | Kind::Final { .. }, State::Complete { .. }) | (_, State::Assembling) => None,
             _ => self.expires,
         }
     }
