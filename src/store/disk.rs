@@ -15,6 +15,7 @@ mod durable;
 mod epoch;
 pub mod file_name;
 pub mod layout;
+mod pool;
 mod publish;
 mod read;
 mod recover;
@@ -72,7 +73,7 @@ impl Disk {
             rustix::io::Errno::WOULDBLOCK => io::Error::other("another resumed is using it"),
             other => other.into(),
         })?;
-        let durable = Arc::new(Durable::new(durability));
+        let durable = Arc::new(Durable::new(durability, dir));
         let (uploads, files) = (dir.join("uploads"), dir.join("files"));
         durable.create_dirs(dir, Path::new("uploads"))?;
         durable.create_dirs(dir, Path::new("files"))?;
@@ -248,12 +249,12 @@ impl Store for Disk {
     }
 }
 
-/// Runs blocking work on a thread of its own, to its end.
+/// Runs blocking work on a disk thread, to its end.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {
-    let result = tokio::task::spawn_blocking(work).await;
-    result.unwrap_or_else(|error| Err(fault("finish its work", io::Error::other(error))))
+    let cut_off = || Err(fault("finish its work", io::Error::other("a disk thread panicked")));
+    pool::run(work).await.unwrap_or_else(cut_off)
 }
 
 /// Sorts a fault of the system by what it means for the client.

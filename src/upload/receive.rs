@@ -17,10 +17,10 @@ use super::{Body, Checksum, ChecksumPlan, Hasher, Interruption, Piece, Pieces, S
 use crate::store::{Store, StoreError, Writer, Written};
 
 /// A batch of this size is written as soon as the writing thread is free.
-const BATCH: usize = 512 * 1024;
+const BATCH: usize = 1024 * 1024;
 
 /// While the writing thread is busy, this much is gathered; then the socket has to wait, and the client with it.
-const BATCH_MAX: usize = 1024 * 1024;
+const BATCH_MAX: usize = 2 * 1024 * 1024;
 
 /// How long bytes may wait for company before they are written.
 const LINGER: Duration = Duration::from_millis(5);

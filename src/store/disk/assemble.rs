@@ -6,6 +6,7 @@ use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use rustix::fs::copy_file_range;
 use rustix::io::Errno;
 
+use super::pool::while_waiting;
 use super::{Shared, fault};
 use crate::store::StoreError;
 use crate::upload::{Length, State, Upload};
@@ -23,7 +24,8 @@ impl Shared {
         let mut offset = 0;
         for part in parts {
             let source = self.open_complete(part)?;
-            copy(&source, &mut file, offset, part.offset).map_err(|error| fault("assemble", error))?;
+            let copied = while_waiting(|| copy(&source, &mut file, offset, part.offset));
+            copied.map_err(|error| fault("assemble", error))?;
             offset += part.offset;
         }
         self.durable.sync_data(&file).map_err(|error| fault("sync data", error))?;

@@ -17,38 +17,46 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
+use super::pool::while_waiting;
 use crate::store::durability::Durability;
+
+/// `statfs(2)`: the file systems that live in memory.
+const TMPFS: rustix::fs::FsWord = 0x0102_1994;
+const RAMFS: rustix::fs::FsWord = 0x8584_58f6;
 
 /// Durable changes to files and directories. All calls block.
 pub(super) struct Durable {
-    policy: Durability,
+    /// There is a device to sync to, and the policy wants it.
+    syncs: bool,
     directories: Mutex<HashMap<PathBuf, Arc<SharedSync>>>,
 }
 
 impl Durable {
-    pub(super) fn new(policy: Durability) -> Self {
-        Self { policy, directories: Mutex::default() }
+    /// The policy for files below `dir`. In memory (tmpfs) there is nothing to sync to, so nothing is.
+    pub(super) fn new(policy: Durability, dir: &Path) -> Self {
+        let in_memory = rustix::fs::statfs(dir).is_ok_and(|fs| matches!(fs.f_type, TMPFS | RAMFS));
+        if in_memory && policy == Durability::Strict {
+            tracing::warn!("the data directory is in memory (tmpfs): no power cut is survived there");
+        }
+        Self { syncs: policy == Durability::Strict && !in_memory, directories: Mutex::default() }
     }
 
     /// Makes the bytes and the size of a file durable.
     pub(super) fn sync_data(&self, file: &File) -> io::Result<()> {
-        match self.policy {
-            Durability::Strict => file.sync_data(),
-            Durability::Relaxed => Ok(()),
-        }
+        if self.syncs { while_waiting(|| file.sync_data()) } else { Ok(()) }
     }
 
     /// Makes the names in a directory durable. Calls that come while a sync runs share the next one: however many
     /// uploads end together, two syncs serve them all.
     pub(super) fn sync_dir(&self, dir: &Path) -> io::Result<()> {
-        if self.policy == Durability::Relaxed {
+        if !self.syncs {
             return Ok(());
         }
         let shared = {
             let mut all = self.directories.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(all.entry(dir.to_owned()).or_default())
         };
-        let result = shared.sync(|| File::open(dir)?.sync_all());
+        let result = while_waiting(|| shared.sync(|| File::open(dir)?.sync_all()));
         drop(shared);
         let mut all = self.directories.lock().unwrap_or_else(PoisonError::into_inner);
         if all.get(dir).is_some_and(|shared| Arc::strong_count(shared) == 1) {
@@ -221,7 +229,7 @@ mod tests {
         let (from, to) = (dir.path().join("a"), dir.path().join("b"));
         fs::write(&from, "new").unwrap();
         fs::write(&to, "old").unwrap();
-        let durable = Durable::new(Durability::Strict);
+        let durable = Durable::new(Durability::Strict, dir.path());
         let refused = durable.move_to_free_name(&from, &to).unwrap_err();
         assert_eq!(refused.kind(), io::ErrorKind::AlreadyExists);
         assert_eq!((fs::read(&from).unwrap(), fs::read(&to).unwrap()), (b"new".to_vec(), b"old".to_vec()));

@@ -8,11 +8,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use super::pool;
+use crate::store::ByteStream;
 use bytes::Bytes;
 use futures_core::Stream;
-use tokio::task::JoinHandle;
-
-use crate::store::ByteStream;
 
 /// Large enough that the hop to a blocking thread costs little, small enough for a thousand slow downloads.
 const PIECE: u64 = 256 * 1024;
@@ -21,10 +20,12 @@ pub(super) fn stream(file: File, range: Range<u64>) -> ByteStream {
     Box::pin(FileStream { file: Arc::new(file), rest: range, reading: None })
 }
 
+type Reading = Pin<Box<dyn Future<Output = Option<io::Result<Bytes>>> + Send + Sync>>;
+
 struct FileStream {
     file: Arc<File>,
     rest: Range<u64>,
-    reading: Option<JoinHandle<io::Result<Bytes>>>,
+    reading: Option<Reading>,
 }
 
 impl Stream for FileStream {
@@ -36,9 +37,10 @@ impl Stream for FileStream {
         }
         let (file, at) = (Arc::clone(&self.file), self.rest.start);
         let len = (self.rest.end - at).min(PIECE);
-        let reading =
-            self.reading.get_or_insert_with(|| tokio::task::spawn_blocking(move || read(&file, at, len)));
-        let piece = ready!(Pin::new(reading).poll(cx)).map_err(io::Error::other).flatten();
+        let begin =
+            || -> Reading { Box::pin(pool::run(move || pool::while_waiting(|| read(&file, at, len)))) };
+        let done = ready!(self.reading.get_or_insert_with(begin).as_mut().poll(cx));
+        let piece = done.unwrap_or_else(|| Err(io::Error::other("a disk thread panicked")));
         self.reading = None;
         match &piece {
             Ok(bytes) => self.rest.start += bytes.len() as u64,

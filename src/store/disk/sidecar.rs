@@ -51,9 +51,9 @@ impl Sidecar {
         }
     }
 
-    /// The document as it is written: indented, so that people can read it without a tool.
+    /// The document as it is written: one line, so that `jq` and `grep` both like it.
     pub(super) fn to_json(&self) -> serde_json::Result<Vec<u8>> {
-        let mut json = serde_json::to_vec_pretty(self)?;
+        let mut json = serde_json::to_vec(self)?;
         json.push(b'\n');
         Ok(json)
     }
@@ -135,10 +135,10 @@ mod tests {
         let table = [
             (String::new(), upload.id, "can't be read"),
             (json[..json.len() / 2].to_owned(), upload.id, "can't be read"),
-            (json.replace("\"version\": 1", "\"version\": 2"), upload.id, "version 2"),
+            (json.replace("\"version\":1", "\"version\":2"), upload.id, "version 2"),
             (json.clone(), other, "belongs to upload"),
-            (json.replace("\"offset\": 5", "\"offset\": 6"), upload.id, "beyond its length"),
-            (json.replace("\"offset\": 5", "\"offset\": -5"), upload.id, "can't be read"),
+            (json.replace("\"offset\":5", "\"offset\":6"), upload.id, "beyond its length"),
+            (json.replace("\"offset\":5", "\"offset\":-5"), upload.id, "can't be read"),
         ];
         for (json, id, says) in table {
             let error = Sidecar::from_json(json.as_bytes(), id).unwrap_err();

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use rustix::io::{Errno, pwritev};
 
 use super::durable::Durable;
-use super::{blocking, fault};
+use super::{blocking, fault, pool};
 use crate::store::{StoreError, Writer, Written};
 use crate::upload::Hasher;
 
@@ -37,12 +37,11 @@ impl Writer for DiskWriter {
     fn write(&mut self, batch: Vec<Bytes>) -> impl Future<Output = Written> + Send + 'static {
         let (file, position) = (Arc::clone(&self.file), self.position);
         self.position += batch.iter().map(|piece| piece.len() as u64).sum::<u64>();
-        let work = tokio::task::spawn_blocking(move || write_all_at(&file, batch, position));
+        // A large write is made to wait when the disk falls behind.
+        let work = pool::run(move || pool::while_waiting(|| write_all_at(&file, batch, position)));
         async move {
-            work.await.unwrap_or_else(|_| Written {
-                bytes: 0,
-                fault: Some(fault("write", io::Error::other("the write was cut off"))),
-            })
+            let cut_off = || fault("write", io::Error::other("a disk thread panicked"));
+            work.await.unwrap_or_else(|| Written { bytes: 0, fault: Some(cut_off()) })
         }
     }
 
