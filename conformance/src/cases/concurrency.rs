@@ -1,0 +1,7 @@
+//! Many requests at once.
+
+use crate::case::Case;
+
+pub(super) fn cases() -> Vec<Case> {
+    Vec::new()
+}
