@@ -64,6 +64,11 @@ impl Lab {
         self.target.expire_wait
     }
 
+    /// How long one answer may take.
+    pub(crate) fn timeout(&self) -> Duration {
+        self.target.timeout
+    }
+
     // What a case needs of the server.
 
     /// Skips the case unless the server announces every one of these extensions.
@@ -77,6 +82,14 @@ impl Lab {
     /// Skips the case unless uploads can be read back by GET.
     pub(crate) fn needs_download(&self) -> Verdict {
         if self.offers().download { Ok(()) } else { skip("uploads can't be read back by GET") }
+    }
+
+    /// Skips the case unless an upload of this length is within `Tus-Max-Size`.
+    pub(crate) fn needs_room(&self, length: u64) -> Verdict {
+        match self.offers().max_size {
+            Some(max) if max < length => skip(format!("Tus-Max-Size is below {length}")),
+            _ => Ok(()),
+        }
     }
 
     // Requests, with the headers that every client sends.

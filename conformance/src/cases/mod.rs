@@ -2,12 +2,18 @@
 
 mod browser;
 mod checksum;
+mod checksum_cut;
+mod checksum_trailer;
 mod concatenation;
+mod concatenation_final;
+mod concatenation_refusals;
+mod concatenation_unfinished;
 mod concurrency;
 mod core;
 mod creation;
 mod expiration;
 mod http2;
+mod steps;
 mod takeover;
 mod termination;
 mod upload;
@@ -22,8 +28,13 @@ pub(crate) fn all() -> Vec<Case> {
         ("upload", upload::cases()),
         ("expiration", expiration::cases()),
         ("checksum", checksum::cases()),
+        ("checksum", checksum_cut::cases()),
+        ("checksum trailer", checksum_trailer::cases()),
         ("termination", termination::cases()),
         ("concatenation", concatenation::cases()),
+        ("concatenation", concatenation_final::cases()),
+        ("concatenation", concatenation_refusals::cases()),
+        ("concatenation", concatenation_unfinished::cases()),
         ("takeover", takeover::cases()),
         ("concurrency", concurrency::cases()),
         ("http2", http2::cases()),
