@@ -1,4 +1,4 @@
-//! The cases, one file per extension (or half of one). A case's name starts with the number of its statement.
+//! The cases, one file per extension (or part of one). A case's name starts with the number of its statement.
 
 mod browser;
 mod checksum;
@@ -11,12 +11,18 @@ mod concatenation_unfinished;
 mod concurrency;
 mod core;
 mod creation;
+mod defer;
 mod expiration;
+mod habits;
+mod head;
 mod http2;
+mod interrupted;
+mod metadata;
 mod steps;
 mod takeover;
 mod termination;
 mod upload;
+mod with_upload;
 
 use crate::case::Case;
 
@@ -24,8 +30,13 @@ use crate::case::Case;
 pub(crate) fn all() -> Vec<Case> {
     let groups = [
         ("core", core::cases()),
-        ("creation", creation::cases()),
+        ("head", head::cases()),
         ("upload", upload::cases()),
+        ("interruption", interrupted::cases()),
+        ("creation", creation::cases()),
+        ("metadata", metadata::cases()),
+        ("deferred length", defer::cases()),
+        ("creation with upload", with_upload::cases()),
         ("expiration", expiration::cases()),
         ("checksum", checksum::cases()),
         ("checksum", checksum_cut::cases()),
@@ -37,8 +48,9 @@ pub(crate) fn all() -> Vec<Case> {
         ("concatenation", concatenation_unfinished::cases()),
         ("takeover", takeover::cases()),
         ("concurrency", concurrency::cases()),
-        ("http2", http2::cases()),
-        ("browser", browser::cases()),
+        ("HTTP/2", http2::cases()),
+        ("browsers", browser::cases()),
+        ("habits", habits::cases()),
     ];
     groups
         .into_iter()

@@ -103,7 +103,7 @@ mod tests {
         loop {
             match reader.read_event().unwrap() {
                 Event::Start(start) | Event::Empty(start) => {
-                    starts.push(String::from_utf8_lossy(start.name().as_ref()).into_owned());
+                    starts.push(AsRef::<str>::as_ref(&start.name()).to_owned());
                 }
                 Event::Eof => break,
                 _ => {}
