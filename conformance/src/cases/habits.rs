@@ -1,7 +1,7 @@
 //! What the clients in the field are seen to do: X5.
 
 use crate::{
-    case::{Case, must, robust},
+    case::{Case, ensure, must, robust},
     client::Body,
     lab::{OCTETS, pattern, size},
 };
@@ -30,7 +30,7 @@ fn scripts() -> Vec<Case> {
                 let mut wire = lab.open().await?;
                 wire.send(&request).await?;
                 let status = wire.first_status().await?;
-                crate::case::ensure(status == 100, || format!("expected 100, got {status}"))?;
+                ensure(status == 100, || format!("expected 100, got {status}"))?;
                 let rest = request.clone().chunked(bytes.get(1000..).unwrap_or_default(), &[977]);
                 for piece in rest.pieces() {
                     wire.write(&piece).await?;
@@ -45,7 +45,7 @@ fn scripts() -> Vec<Case> {
             let request = lab.post().header("Upload-Length", 4).header("Upload-Metadata", "");
             let (upload, _) = lab.create_by(request).await?;
             let found = lab.head(&upload).await?.get("Upload-Metadata").unwrap_or_default().to_owned();
-            crate::case::ensure(found.is_empty(), || format!("expected no metadata, got {found:?}"))
+            ensure(found.is_empty(), || format!("expected no metadata, got {found:?}"))
         }),
         robust(
             "X5-length-only",
@@ -180,5 +180,27 @@ fn browsers() -> Vec<Case> {
             lab.head(&upload).await?.lacks("Content-Encoding")?;
             Ok(())
         }),
+        robust(
+            "X5-get-hang-up",
+            "A client that hangs up during a download, or right after it, harms no other one.",
+            |lab| async move {
+                lab.needs_download()?;
+                let bytes = pattern(63, 500_000);
+                let upload = lab.filled(&bytes).await?;
+                let get = lab.request("GET", &upload.path).without("Tus-Resumable");
+                for patient in [true, false, true] {
+                    let mut wire = lab.open().await?;
+                    if patient {
+                        wire.exchange(&get).await?.status(&[200])?;
+                    } else {
+                        wire.send(&get).await?;
+                        wire.first_status().await?;
+                    }
+                    wire.reset().await;
+                }
+                lab.stands_at(&upload, 500_000).await?;
+                lab.contains(&upload, &bytes).await
+            },
+        ),
     ]
 }

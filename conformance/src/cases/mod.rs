@@ -17,7 +17,10 @@ mod habits;
 mod head;
 mod http2;
 mod interrupted;
+mod location;
 mod metadata;
+mod offset;
+mod retries;
 mod steps;
 mod takeover;
 mod termination;
@@ -32,6 +35,7 @@ pub(crate) fn all() -> Vec<Case> {
         ("core", core::cases()),
         ("head", head::cases()),
         ("upload", upload::cases()),
+        ("offset", offset::cases()),
         ("interruption", interrupted::cases()),
         ("creation", creation::cases()),
         ("metadata", metadata::cases()),
@@ -50,6 +54,8 @@ pub(crate) fn all() -> Vec<Case> {
         ("concurrency", concurrency::cases()),
         ("HTTP/2", http2::cases()),
         ("browsers", browser::cases()),
+        ("location", location::cases()),
+        ("retries", retries::cases()),
         ("habits", habits::cases()),
     ];
     groups

@@ -59,8 +59,11 @@ impl Response {
         let wanted = wanted.to_string();
         match self.get(name) {
             Some(value) if value == wanted => Ok(self),
-            Some(value) => fail(format!("expected `{name}: {wanted}`, got `{name}: {}`", clipped(value))),
-            None => fail(format!("expected `{name}: {wanted}`, but the response has no {name}")),
+            Some(value) => {
+                let (wanted, value) = (clipped(&wanted), clipped(value));
+                fail(format!("expected `{name}: {wanted}`, got `{name}: {value}`"))
+            }
+            None => fail(format!("expected `{name}: {}`, but the response has no {name}", clipped(&wanted))),
         }
     }
 
