@@ -48,6 +48,7 @@ fn echoed() -> Vec<Case> {
             "a value with line ends",
             format!("note {}", STANDARD.encode("a\r\nb: c\r\n\r\n")),
         ),
+        ("digit-keys", Level::Must, "keys of digits, in their order", "2 MQ==,1 Mg==".to_owned()),
         ("many", Level::Must, "forty pairs", many.join(",")),
         (
             "long",

@@ -79,7 +79,7 @@ impl Response {
     pub(crate) fn value(&self, name: &str) -> Verdict<&str> {
         match self.get(name) {
             Some(value) => Ok(value),
-            None => fail(format!("expected a {name} header, but the response has none")),
+            None => fail(format!("expected the header {name}, but the response has none")),
         }
     }
 
