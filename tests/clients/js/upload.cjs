@@ -9,7 +9,7 @@ const file = fs.createReadStream(spec.file)
 // A stream of which neither the path nor the length is known.
 const source = spec.asStream ? file.pipe(new PassThrough()) : file
 
-const told = { previous: 0, restarts: 0, patches: 0, statuses: {} }
+const told = { previous: 0, restarts: 0, begun: 0, patches: 0, statuses: {} }
 let lastProgress = Date.now()
 
 const upload = new tus.Upload(source, {
@@ -20,6 +20,9 @@ const upload = new tus.Upload(source, {
   onProgress(sent) {
     lastProgress = Date.now()
     if (spec.terminateAfter !== undefined && sent > spec.terminateAfter) terminate()
+  },
+  onBeforeRequest(request) {
+    if (request.getMethod() === 'PATCH') told.begun += 1
   },
   onAfterResponse(request, response) {
     if (request.getMethod() === 'PATCH') told.patches += 1

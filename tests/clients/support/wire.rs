@@ -67,7 +67,7 @@ fn metadata(name: &str) -> String {
 
 /// Uploads a file, whatever the network does, as long as every request brings the upload forward. Answers how many
 /// requests with bytes it took.
-pub(crate) fn upload(server: SocketAddr, file: &Path, name: &str) -> usize {
+pub(crate) fn upload(server: SocketAddr, file: &Path, name: &str) -> u64 {
     let length = file.metadata().unwrap().len();
     let headers = format!("Upload-Length: {length}\r\nUpload-Metadata: {}\r\n", metadata(name));
     let created = request(server, &format!("POST {BASE_PATH}"), &headers, 0, io::empty()).unwrap();
