@@ -124,39 +124,37 @@ impl<S: Store> Uploads<S> {
         mut reception: Reception<S, B>,
         end: End,
     ) -> Result<Upload, UploadError> {
-        let kept = match end {
+        match end {
             End::Finished => match reception.verify().await {
                 Ok(()) => self.keep(reception).await,
-                Err(error) => return Err(self.discard(reception, error).await),
+                Err(error) => Err(self.discard(reception, error).await),
             },
             End::Overlong => {
                 let error = match (reception.upload().length, self.inner.rules.max_size) {
                     (Length::Deferred, Some(max)) => UploadError::TooLarge { max },
                     (length, _) => UploadError::BeyondLength { length: length.known().unwrap_or(u64::MAX) },
                 };
-                return Err(self.discard(reception, error).await);
+                Err(self.discard(reception, error).await)
             }
             End::Cut(cause) if reception.is_verified() => {
-                return Err(self.discard(reception, UploadError::Unverified(cause)).await);
+                Err(self.discard(reception, UploadError::Unverified(cause)).await)
             }
             End::Cut(cause) => {
                 let upload = self.keep(reception).await?;
-                let level_offset = upload.offset;
-                tracing::info!(id = %upload.id, offset = level_offset, %cause, "interrupted");
+                tracing::info!(id = %upload.id, offset = upload.offset, %cause, "interrupted");
                 // The last byte came all the same: nothing was interrupted that had anything left to do.
                 if upload.is_complete() && cause != Interruption::TakenOver {
                     return Ok(upload);
                 }
-                return Err(UploadError::Interrupted { cause, offset: upload.offset });
+                Err(UploadError::Interrupted { cause, offset: upload.offset })
             }
             End::Fault(StoreError::NoSpace) if !reception.is_verified() => {
                 let upload = self.keep(reception).await?;
                 tracing::warn!(id = %upload.id, offset = upload.offset, "no room left; the upload keeps what it has");
-                return Err(UploadError::NoSpace);
+                Err(UploadError::NoSpace)
             }
-            End::Fault(error) => return Err(self.discard(reception, error.into()).await),
-        };
-        kept
+            End::Fault(error) => Err(self.discard(reception, error.into()).await),
+        }
     }
 
     async fn keep<B: Pieces>(&self, mut reception: Reception<S, B>) -> Result<Upload, UploadError> {

@@ -9,7 +9,7 @@ use rustix::io::Errno;
 use super::pool::while_waiting;
 use super::{Shared, fault};
 use crate::store::StoreError;
-use crate::upload::{Length, State, Upload};
+use crate::upload::{Length, Upload};
 
 /// As much as one call is asked for: large enough to cost nothing, and a call that shares blocks takes no time at all.
 const STEP: u64 = 1 << 30;
@@ -29,19 +29,9 @@ impl Shared {
             offset += part.offset;
         }
         self.durable.sync_data(&file).map_err(|error| fault("sync data", error))?;
-        let assembling = upload.clone();
         upload.offset = offset;
         upload.length = Length::Known(offset);
-        self.publish(upload).or_else(|error| {
-            // Whatever went wrong, the next attempt begins anew.
-            if self
-                .read_sidecar(assembling.id)
-                .is_ok_and(|on_disk| on_disk.into_upload().state == State::Assembling)
-            {
-                let _ = self.durable.set_len(&file, 0);
-            }
-            Err(error)
-        })
+        self.publish(upload)
     }
 }
 
