@@ -1,5 +1,9 @@
 //! The whole conformance suite against the real binary: no case of any level may fail.
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test ends at what it did not expect, and shows its report")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test ends at what it did not expect, and shows its report"
+)]
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
