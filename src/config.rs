@@ -4,6 +4,7 @@ mod cors;
 mod listen;
 mod log;
 mod proxies;
+mod resumable;
 mod units;
 mod url;
 
@@ -15,6 +16,7 @@ pub use self::{
     listen::ListenAddr,
     log::{LogConfig, LogFilter, LogFormat},
     proxies::{TrustedPeer, TrustedProxies},
+    resumable::{ResumableConfig, ResumablePath, Scope},
     units::{ExpireAfter, MaxSize},
     url::{BasePath, PublicUrl},
 };
@@ -44,6 +46,10 @@ pub struct Config {
     pub max_size: Option<u64>,
     /// How long after its last byte an unfinished upload expires; `None`: never.
     pub expire_after: Option<Duration>,
+    /// Whether a digest that a client sends with its chunks is checked before the file is published.
+    pub verify: bool,
+    /// What Resumable.js and its relatives need.
+    pub resumable: ResumableConfig,
     /// What is offered beyond uploading.
     pub features: Features,
     /// What browsers are told about pages of other origins.
@@ -106,7 +112,7 @@ impl Config {
     /// # Errors
     /// Two settings contradict each other.
     pub fn from_args(args: Args) -> Result<Self, ConfigError> {
-        let Args { config: _, serving, storage, uploads, browsers, limits, log } = args;
+        let Args { config: _, serving, storage, uploads, resumable, browsers, limits, log } = args;
         Ok(Self {
             listen: check_listen(serving.listen)?,
             base_path: serving.base_path,
@@ -117,6 +123,13 @@ impl Config {
             durability: storage.durability,
             max_size: uploads.max_size.0,
             expire_after: uploads.expire_after.0,
+            verify: uploads.verify,
+            resumable: ResumableConfig {
+                path: resumable.resumable_path.0,
+                prefix: resumable.resumable_prefix,
+                scope: resumable.resumable_scope,
+                expire_after: resumable.resumable_expire_after.0,
+            },
             features: Features {
                 download: !uploads.no_download,
                 termination: !uploads.no_termination,

@@ -15,12 +15,12 @@ use http::header::{EXPECT, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
 use hyper::body::Incoming;
 
-pub use self::body::{RequestBody, RequestPieces, ResponseBody};
+pub use self::body::{RequestBody, RequestBytes, RequestPieces, ResponseBody};
 pub use self::peer::{Peer, Reached};
 pub use self::respond::{Answer, Problem, empty};
 pub use self::route::Route;
 use crate::config::Config;
-use crate::protocol::tus;
+use crate::protocol::{resumablejs, tus};
 use crate::store::StoreError;
 use crate::store::disk::Disk;
 use crate::upload::{UploadError, Uploads};
@@ -37,6 +37,8 @@ pub struct App {
 pub struct Call {
     /// The method that the client means.
     pub method: Method,
+    /// The query, without its question mark.
+    pub query: String,
     /// The head.
     pub headers: HeaderMap,
     /// How the client reached us.
@@ -55,12 +57,13 @@ pub async fn handle(app: &App, peer: Peer, request: Request<Incoming>) -> Result
     let reached = Reached::read(peer, &head.uri, &head.headers, &app.config.trusted_proxies);
     let method = tus::meant_method(&head.method, &head.headers);
     let preflight = cors::is_preflight(&head.method, &head.headers);
-    let call = Call { method, headers: head.headers, reached, body: RequestBody::new(incoming) };
+    let query = head.uri.query().unwrap_or_default().to_owned();
+    let call = Call { method, query, headers: head.headers, reached, body: RequestBody::new(incoming) };
 
-    let route = Route::parse(&app.config.base_path, head.uri.path());
+    let route = Route::parse(&app.config, head.uri.path());
     let mut answer = if preflight { tus::options(app) } else { dispatch(app, &call, &route).await };
 
-    if !matches!(route, Route::Page(_)) {
+    if !matches!(route, Route::Page(_) | Route::Chunks) {
         tus::mark(&mut answer);
     }
     cors::apply(&app.config.cors, &call.headers, preflight, answer.headers_mut());
@@ -87,6 +90,7 @@ async fn dispatch(app: &App, call: &Call, route: &Route<'_>) -> Answer {
         }
         Route::Collection => tus::collection(app, call).await,
         Route::Upload(id) => tus::upload(app, call, *id).await,
+        Route::Chunks => resumablejs::answer(app, call).await,
         Route::NoUpload => Err(tus::no_upload(call)),
         Route::Page(_) if call.method == Method::OPTIONS => Ok(empty(StatusCode::NO_CONTENT)),
         Route::Page(path) => page::answer(app, call, path),

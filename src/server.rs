@@ -58,6 +58,8 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     let rules = Rules {
         max_size: config.max_size,
         expire_after: config.expire_after,
+        fill_expire_after: config.resumable.expire_after,
+        verify: config.verify,
         idle_timeout: config.limits.idle_timeout,
     };
     let uploads = Uploads::new(store, rules);

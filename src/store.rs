@@ -22,7 +22,7 @@ use bytes::Bytes;
 use futures_core::Stream;
 use tokio::sync::mpsc;
 
-use crate::upload::{Hasher, Upload, UploadId};
+use crate::upload::{ClientKey, Hasher, Upload, UploadId};
 
 /// The bytes of an upload on their way out.
 pub type ByteStream = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send + Sync>>;
@@ -88,6 +88,12 @@ pub trait Store: Clone + Send + Sync + 'static {
 
     /// Removes an upload, its finished file too.
     fn remove(&self, upload: &Upload) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// The upload that a client's own name leads to.
+    fn lookup(&self, key: ClientKey) -> impl Future<Output = Result<Option<UploadId>, StoreError>> + Send;
+
+    /// Lets a client's own name lead to an upload, and no longer to another one.
+    fn bind(&self, key: ClientKey, id: UploadId) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Lists what may expire or wait to be assembled, at its own pace: complete files are not in it, and an upload that
     /// comes or goes meanwhile may be missing.

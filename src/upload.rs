@@ -6,10 +6,12 @@
 
 mod append;
 mod checksum;
+mod chunks;
 mod concat;
 mod create;
 mod error;
 mod expire;
+mod fill;
 mod id;
 mod inspect;
 pub mod lease;
@@ -28,11 +30,14 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::append::Append;
 pub use self::checksum::{Algorithm, Checksum, Hasher};
+pub use self::chunks::{Chunks, ClientKey, Contradiction};
 pub use self::concat::Concatenation;
 use self::concat::Waiting;
 pub use self::create::NewUpload;
 pub use self::error::{Interruption, UploadError};
 use self::expire::Agenda;
+use self::fill::Seats;
+pub use self::fill::{Chunk, Filling};
 pub use self::id::{NotAnId, UploadId};
 use self::lease::{Lease, Leases};
 pub use self::metadata::{Metadata, MetadataError};
@@ -46,6 +51,10 @@ pub struct Rules {
     pub max_size: Option<u64>,
     /// How long after its last byte an unfinished upload expires; `None`: never.
     pub expire_after: Option<Duration>,
+    /// The same for uploads that are filled by chunks.
+    pub fill_expire_after: Option<Duration>,
+    /// Whether a digest that a client sent with its chunks is checked before the file is published.
+    pub verify: bool,
     /// How long a body may bring nothing before its append ends.
     pub idle_timeout: Duration,
 }
@@ -60,7 +69,8 @@ pub enum Piece {
 }
 
 /// The body ended before its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the body was cut")]
 pub struct BodyCut;
 
 /// A body as an adapter hands it to the engine.
@@ -91,16 +101,17 @@ pub enum ChecksumPlan {
 
 /// All uploads: the engine's whole API. Clones are the same engine.
 #[derive(Clone)]
-pub struct Uploads<S> {
+pub struct Uploads<S: Store> {
     inner: Arc<Inner<S>>,
 }
 
-struct Inner<S> {
+struct Inner<S: Store> {
     store: S,
     rules: Rules,
     leases: Leases,
     waiting: Waiting,
     agenda: Agenda,
+    seats: Seats<S>,
     closing: CancellationToken,
 }
 
@@ -114,6 +125,7 @@ impl<S: Store> Uploads<S> {
             leases: Leases::default(),
             waiting: Waiting::default(),
             agenda: Agenda::default(),
+            seats: Seats::default(),
             closing: CancellationToken::new(),
         };
         Self { inner: Arc::new(inner) }
@@ -192,8 +204,10 @@ impl<S: Store> Uploads<S> {
 
     /// When an upload expires if its last byte comes now: a whole second, because that is what HTTP can tell, and
     /// nobody is told less than he gets.
-    fn expiry_from(&self, now: Timestamp) -> Option<Timestamp> {
-        let after = SignedDuration::try_from(self.inner.rules.expire_after?).ok()?;
+    fn expiry_from(&self, now: Timestamp, key: Option<ClientKey>) -> Option<Timestamp> {
+        let rules = &self.inner.rules;
+        let after = if key.is_some() { rules.fill_expire_after } else { rules.expire_after };
+        let after = SignedDuration::try_from(after?).ok()?;
         let moment = now.checked_add(after).ok()?;
         moment.round(TimestampRound::new().smallest(Unit::Second).mode(RoundMode::Ceil)).ok()
     }

@@ -10,7 +10,7 @@ use clap::{Parser, Subcommand, ValueEnum, builder::PossibleValue};
 use crate::{
     config::{
         BasePath, ExpireAfter, ListenAddr, LogFilter, LogFormat, MaxSize, OriginPattern, PublicUrl,
-        TrustedPeer, parse_connections, parse_grace, parse_switch, parse_timeout,
+        ResumablePath, Scope, TrustedPeer, parse_connections, parse_grace, parse_switch, parse_timeout,
     },
     store::{disk::layout::Layout, durability::Durability},
 };
@@ -58,6 +58,9 @@ pub struct Args {
     /// What clients may do.
     #[command(flatten)]
     pub uploads: UploadArgs,
+    /// Resumable.js and its relatives.
+    #[command(flatten)]
+    pub resumable: ResumableArgs,
     /// What pages of other origins may do.
     #[command(flatten)]
     pub browsers: BrowserArgs,
@@ -114,6 +117,9 @@ pub struct UploadArgs {
     /// Remove an unfinished upload this long after its last byte, such as 90m or 7d, or never
     #[arg(long, value_name = "TIME", env = "RESUMED_EXPIRE_AFTER", default_value = "24h")]
     pub expire_after: ExpireAfter,
+    /// Check a digest that a client sends with its chunks before the file is published
+    #[arg(long, env = "RESUMED_VERIFY", value_parser = parse_switch)]
+    pub verify: bool,
     /// Do not hand out finished uploads
     #[arg(long, env = "RESUMED_NO_DOWNLOAD", value_parser = parse_switch)]
     pub no_download: bool,
@@ -123,6 +129,24 @@ pub struct UploadArgs {
     /// Do not put uploads together from parts
     #[arg(long, env = "RESUMED_NO_CONCATENATION", value_parser = parse_switch)]
     pub no_concatenation: bool,
+}
+
+/// Resumable.js and its relatives.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Resumable.js")]
+pub struct ResumableArgs {
+    /// Path that takes chunks, or none
+    #[arg(long, value_name = "PATH", env = "RESUMED_RESUMABLE_PATH", default_value = "/resumable_upload")]
+    pub resumable_path: ResumablePath,
+    /// Prefix of the parameters' names, beside resumable, flow and none
+    #[arg(long, value_name = "PREFIX", env = "RESUMED_RESUMABLE_PREFIX")]
+    pub resumable_prefix: Option<String>,
+    /// Tell users apart by header:NAME, cookie:NAME or query:NAME
+    #[arg(long, value_name = "WHERE", env = "RESUMED_RESUMABLE_SCOPE")]
+    pub resumable_scope: Option<Scope>,
+    /// Remove an unfinished upload this long after its last chunk, or never
+    #[arg(long, value_name = "TIME", env = "RESUMED_RESUMABLE_EXPIRE_AFTER", default_value = "6h")]
+    pub resumable_expire_after: ExpireAfter,
 }
 
 /// What pages of other origins may do.

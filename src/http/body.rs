@@ -53,6 +53,12 @@ impl RequestBody {
         RequestPieces { body: self.clone(), trailer }
     }
 
+    /// The bytes alone, for a parser that comes before the engine.
+    #[must_use]
+    pub fn bytes(&self) -> RequestBytes {
+        RequestBytes { body: self.clone() }
+    }
+
     /// Reads and drops what is left, within bounds.
     pub async fn drain(&self) {
         let drained = async {
@@ -104,6 +110,29 @@ impl Stream for RequestPieces {
                     }
                 },
             });
+        }
+    }
+}
+
+/// A request's body without its trailers.
+pub struct RequestBytes {
+    body: RequestBody,
+}
+
+impl Stream for RequestBytes {
+    type Item = Result<Bytes, BodyCut>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        loop {
+            match ready!(self.body.poll_frame(cx)) {
+                None => return Poll::Ready(None),
+                Some(Err(_)) => return Poll::Ready(Some(Err(BodyCut))),
+                Some(Ok(frame)) => {
+                    if let Ok(bytes) = frame.into_data() {
+                        return Poll::Ready(Some(Ok(bytes)));
+                    }
+                }
+            }
         }
     }
 }

@@ -98,6 +98,9 @@ fn config(app: &App) -> String {
             || config.base_path.as_str().to_owned(),
             |public| format!("{}{}", public.path_prefix(), config.base_path.as_str()),
         ),
+        "resumableEndpoint": config.resumable.path.as_ref().map(|path| {
+            format!("{}{path}", config.public_url.as_ref().map_or("", |public| public.path_prefix()))
+        }),
         "maxSize": config.max_size,
         "downloads": config.features.download,
     })

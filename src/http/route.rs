@@ -1,6 +1,6 @@
 //! Paths, parsed once: behind this there are no strings left to match.
 
-use crate::config::BasePath;
+use crate::config::Config;
 use crate::upload::UploadId;
 
 /// What a path leads to.
@@ -12,6 +12,8 @@ pub enum Route<'p> {
     Upload(UploadId),
     /// Below the collection, and the name of no upload.
     NoUpload,
+    /// Where Resumable.js sends its chunks.
+    Chunks,
     /// Anything else: the page's, if it has it.
     Page(&'p str),
 }
@@ -19,7 +21,11 @@ pub enum Route<'p> {
 impl<'p> Route<'p> {
     /// Reads a request's path.
     #[must_use]
-    pub fn parse(base: &BasePath, path: &'p str) -> Self {
+    pub fn parse(config: &Config, path: &'p str) -> Self {
+        if config.resumable.path.as_deref() == Some(path) {
+            return Self::Chunks;
+        }
+        let base = &config.base_path;
         match base.strip(path) {
             Some("") => Self::Collection,
             Some(rest) => match UploadId::parse(rest) {

@@ -5,6 +5,7 @@
 //!   uploads/3f/3f0c….data     the bytes of an upload that is not finished (or is a part)
 //!   uploads/3f/3f0c….json     its sidecar; stays when the file is published
 //!   files/…                   finished files, named by --layout
+//!   keys/9c/9c41…             which upload a client's own name leads to (Resumable.js)
 //! ```
 //!
 //! Which step makes what durable, and why, stands in `docs/durability.md`; the order of the steps stands in
@@ -40,7 +41,7 @@ use self::sidecar::Sidecar;
 pub use self::writer::DiskWriter;
 use super::durability::Durability;
 use super::{ByteStream, Store, StoreError};
-use crate::upload::{State, Upload, UploadId};
+use crate::upload::{ClientKey, State, Upload, UploadId};
 
 /// A store in a directory of this machine.
 #[derive(Clone)]
@@ -51,6 +52,7 @@ pub struct Disk {
 struct Shared {
     uploads: PathBuf,
     files: PathBuf,
+    keys: PathBuf,
     layout: Layout,
     durable: Arc<Durable>,
     /// See [`epoch`]; `None`: trust nothing.
@@ -74,15 +76,17 @@ impl Disk {
             other => other.into(),
         })?;
         let durable = Arc::new(Durable::new(durability, dir));
-        let (uploads, files) = (dir.join("uploads"), dir.join("files"));
+        let (uploads, files, keys) = (dir.join("uploads"), dir.join("files"), dir.join("keys"));
         durable.create_dirs(dir, Path::new("uploads"))?;
         durable.create_dirs(dir, Path::new("files"))?;
         for shard in 0..=u8::MAX {
-            durable.create_dirs(&uploads, Path::new(&format!("{shard:02x}")))?;
+            let shard = format!("{shard:02x}");
+            durable.create_dirs(&uploads, Path::new(&shard))?;
+            durable.create_dirs(dir, &Path::new("keys").join(&shard))?;
         }
         let epoch = epoch::current(dir);
         let claimed = Mutex::default();
-        let shared = Shared { uploads, files, layout, durable, epoch, claimed, _lock: lock };
+        let shared = Shared { uploads, files, keys, layout, durable, epoch, claimed, _lock: lock };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -183,7 +187,36 @@ impl Shared {
             }
         }
         gone(self.durable.remove(&self.data_path(upload.id)))?;
+        if let Some(key) = upload.key
+            && self.lookup(key)? == Some(upload.id)
+        {
+            // A name that leads to nothing does no harm, so it needs no sync.
+            gone(self.durable.remove(&self.key_path(key)))?;
+        }
         self.sync_shard(upload.id)
+    }
+
+    fn key_path(&self, key: ClientKey) -> PathBuf {
+        self.keys.join(format!("{:02x}", key.shard())).join(key.to_string())
+    }
+
+    fn lookup(&self, key: ClientKey) -> Result<Option<UploadId>, StoreError> {
+        match fs::read_to_string(self.key_path(key)) {
+            Ok(id) => {
+                UploadId::parse(id.trim()).map(Some).map_err(|error| StoreError::Damaged(error.to_string()))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(fault("look up a client's name", error)),
+        }
+    }
+
+    fn bind(&self, key: ClientKey, id: UploadId) -> Result<(), StoreError> {
+        let path = self.key_path(key);
+        let bound = self
+            .durable
+            .replace(&path, format!("{id}\n").as_bytes())
+            .and_then(|()| path.parent().map_or(Ok(()), |shard| self.durable.sync_dir(shard)));
+        bound.map_err(|error| fault("record a client's name", error))
     }
 }
 
@@ -242,6 +275,14 @@ impl Store for Disk {
     async fn remove(&self, upload: &Upload) -> Result<(), StoreError> {
         let upload = upload.clone();
         self.run(move |shared| shared.remove(&upload)).await
+    }
+
+    async fn lookup(&self, key: ClientKey) -> Result<Option<UploadId>, StoreError> {
+        self.run(move |shared| shared.lookup(key)).await
+    }
+
+    async fn bind(&self, key: ClientKey, id: UploadId) -> Result<(), StoreError> {
+        self.run(move |shared| shared.bind(key, id)).await
     }
 
     fn unfinished(&self) -> mpsc::Receiver<UploadId> {

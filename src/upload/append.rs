@@ -69,14 +69,28 @@ impl<S: Store> Uploads<S> {
             // Once told it never changes, so it is on the disk before the first byte is.
             self.inner.store.save(&upload).await?;
         }
-        let writer = self.inner.store.writer(&upload).await?;
+        let writer = self.writer_at_the_end(&mut upload).await?;
         let (progress, asks) = Progress::new(upload.offset);
         let progress = Arc::new(progress);
         lease.show(Arc::clone(&progress));
         let limit = upload.length.known().or(self.inner.rules.max_size).unwrap_or(u64::MAX);
         let mut reception = Reception::new(self.inner.store.clone(), writer, upload, body, limit);
-        let end = reception.run(lease, &progress, asks, self.inner.rules.idle_timeout).await;
+        let end = reception.run(lease.revoked(), &progress, asks, self.inner.rules.idle_timeout).await;
         self.settle(reception, end).await
+    }
+
+    /// Opens the upload for bytes at its end. One that was filled by chunks becomes an ordinary one: chunks beyond its
+    /// first gap would lie where the bytes are going to, so they go.
+    async fn writer_at_the_end(&self, upload: &mut Upload) -> Result<S::Writer, StoreError> {
+        let State::Filling(chunks) = &mut upload.state else { return self.inner.store.writer(upload).await };
+        // In this order a crash finds nothing that is recorded and not there.
+        chunks.forget_beyond(upload.offset);
+        self.inner.store.save(upload).await?;
+        let mut writer = self.inner.store.writer(upload).await?;
+        writer.rewind(upload.offset).await?;
+        upload.state = State::Receiving;
+        self.inner.store.save(upload).await?;
+        Ok(writer)
     }
 
     /// Takes the length that the client tells now. `true`: it is new.
@@ -172,7 +186,7 @@ impl<S: Store> Uploads<S> {
         upload.offset = written;
         upload.state = State::Receiving;
         if came {
-            (upload.modified, upload.expires) = (now, self.expiry_from(now));
+            (upload.modified, upload.expires) = (now, self.expiry_from(now, upload.key));
         }
         match flushed {
             Ok(()) if upload.has_all_bytes() => self.complete(upload).await,

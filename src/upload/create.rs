@@ -74,8 +74,19 @@ impl<S: Store> Uploads<S> {
             Kind::Whole | Kind::Partial => State::Receiving,
             Kind::Final { .. } => State::Assembling,
         };
-        let (id, expires) = (UploadId::random()?, self.expiry_from(now));
-        Ok(Upload { id, kind, state, offset: 0, length, metadata, created: now, modified: now, expires })
+        let (id, expires) = (UploadId::random()?, self.expiry_from(now, None));
+        Ok(Upload {
+            id,
+            kind,
+            state,
+            offset: 0,
+            length,
+            metadata,
+            key: None,
+            created: now,
+            modified: now,
+            expires,
+        })
     }
 
     pub(super) async fn create_with(&self, upload: Upload, first: Vec<Bytes>) -> Result<Upload, UploadError> {

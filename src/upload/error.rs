@@ -1,5 +1,6 @@
 //! What can go wrong with an upload, by guilt: the client's, the moment's, the machine's.
 
+use super::chunks::Contradiction;
 use super::id::UploadId;
 use super::metadata::MetadataError;
 use crate::store::StoreError;
@@ -118,6 +119,9 @@ pub enum UploadError {
     /// Another request has the upload and did not let go of it in time.
     #[error("another request is busy with this upload")]
     Busy,
+    /// A chunk that does not fit what the first request of this upload said.
+    #[error("{0}")]
+    Contradiction(#[from] Contradiction),
     /// Metadata that is none.
     #[error(transparent)]
     Metadata(#[from] MetadataError),

@@ -38,9 +38,10 @@ impl<S: Store> Uploads<S> {
                     }
                 }
                 None => {
-                    // Putting a final upload together can take long; its state can be told without waiting for it.
+                    // Putting a final upload together can take long, and filling one by chunks too; what is recorded of
+                    // them can be told without waiting.
                     let upload = self.inner.store.peek(id).await?;
-                    if upload.state == State::Assembling {
+                    if matches!(upload.state, State::Assembling | State::Filling(_)) {
                         return Ok(upload);
                     }
                 }

@@ -5,7 +5,8 @@
 //! its [`Lease`] is dropped.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use std::collections::hash_map::{Entry, VacantEntry};
+use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -21,16 +22,31 @@ use super::progress::Progress;
 /// client's connection never does.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// All leases of the process.
-#[derive(Clone, Default)]
-pub struct Leases {
-    table: Arc<Mutex<HashMap<UploadId, Held>>>,
+/// What leases are on: uploads, or the chunks of one upload.
+pub trait Key: Copy + Eq + Hash {}
+impl<K: Copy + Eq + Hash> Key for K {}
+
+/// All leases on things of one sort.
+pub struct Leases<K: Key = UploadId> {
+    table: Arc<Mutex<HashMap<K, Held<K>>>>,
 }
 
-struct Held {
+impl<K: Key> Clone for Leases<K> {
+    fn clone(&self) -> Self {
+        Self { table: Arc::clone(&self.table) }
+    }
+}
+
+impl<K: Key> Default for Leases<K> {
+    fn default() -> Self {
+        Self { table: Arc::default() }
+    }
+}
+
+struct Held<K: Key> {
     holder: Arc<Holder>,
-    /// The newest request that wants the upload; dropping the sender tells an older one that it lost its place.
-    next: Option<oneshot::Sender<Lease>>,
+    /// The newest request that wants it; dropping the sender tells an older one that it lost its place.
+    next: Option<oneshot::Sender<Lease<K>>>,
 }
 
 /// The side of a lease that other requests see.
@@ -60,11 +76,11 @@ impl Holder {
     }
 }
 
-/// The right to change one upload. Ends when it is dropped.
-pub struct Lease {
-    id: UploadId,
+/// The right to change one upload, or one chunk. Ends when it is dropped.
+pub struct Lease<K: Key = UploadId> {
+    id: K,
     holder: Arc<Holder>,
-    leases: Leases,
+    leases: Leases<K>,
 }
 
 /// The lease could not be had.
@@ -76,12 +92,12 @@ pub enum NoLease {
     TimedOut,
 }
 
-impl Leases {
+impl<K: Key> Leases<K> {
     /// Takes the lease, asking its holder to stop if there is one.
     ///
     /// # Errors
     /// When a still newer request came meanwhile, or the holder needs more than 20 s to put away what it has.
-    pub async fn acquire(&self, id: UploadId) -> Result<Lease, NoLease> {
+    pub async fn acquire(&self, id: K) -> Result<Lease<K>, NoLease> {
         let waiting = {
             let mut table = self.lock();
             match table.entry(id) {
@@ -104,7 +120,7 @@ impl Leases {
 
     /// Takes the lease if nobody has it; disturbs nobody.
     #[must_use]
-    pub fn try_acquire(&self, id: UploadId) -> Option<Lease> {
+    pub fn try_acquire(&self, id: K) -> Option<Lease<K>> {
         match self.lock().entry(id) {
             Entry::Vacant(place) => Some(self.grant(id, place)),
             Entry::Occupied(_) => None,
@@ -113,7 +129,7 @@ impl Leases {
 
     /// Who holds the lease.
     #[must_use]
-    pub fn holder(&self, id: UploadId) -> Option<Arc<Holder>> {
+    pub fn holder(&self, id: K) -> Option<Arc<Holder>> {
         self.lock().get(&id).map(|held| Arc::clone(&held.holder))
     }
 
@@ -130,18 +146,14 @@ impl Leases {
         self.lock().len()
     }
 
-    fn grant(
-        &self,
-        id: UploadId,
-        place: std::collections::hash_map::VacantEntry<'_, UploadId, Held>,
-    ) -> Lease {
+    fn grant(&self, id: K, place: VacantEntry<'_, K, Held<K>>) -> Lease<K> {
         let holder = Arc::new(Holder::default());
         place.insert(Held { holder: Arc::clone(&holder), next: None });
         Lease { id, holder, leases: self.clone() }
     }
 
     /// Gives the lease to the request that waits for it, or forgets it.
-    fn release(&self, id: UploadId) {
+    fn release(&self, id: K) {
         loop {
             let (next, lease) = {
                 let mut table = self.lock();
@@ -162,16 +174,27 @@ impl Leases {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<UploadId, Held>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<K, Held<K>>> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Lease {
+impl<K: Key> Lease<K> {
     /// The upload it is for.
     #[must_use]
-    pub fn id(&self) -> UploadId {
+    pub fn id(&self) -> K {
         self.id
+    }
+
+    /// Somebody wants the holder to stop.
+    #[must_use]
+    pub fn is_revoked(&self) -> bool {
+        self.holder.revoked.is_cancelled()
+    }
+
+    /// Asks all who share this lease to stop.
+    pub fn give_up(&self) {
+        self.holder.revoke(Interruption::TakenOver);
     }
 
     /// Shows other requests how far this append has come.
@@ -191,7 +214,7 @@ impl Lease {
     }
 }
 
-impl Drop for Lease {
+impl<K: Key> Drop for Lease<K> {
     fn drop(&mut self) {
         self.leases.release(self.id);
         self.holder.changed.notify_waiters();

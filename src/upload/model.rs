@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::chunks::{Chunks, ClientKey};
 use super::id::UploadId;
 use super::metadata::Metadata;
 
@@ -49,6 +50,8 @@ pub enum Kind {
 pub enum State {
     /// Takes bytes at its offset.
     Receiving,
+    /// Takes chunks in any order; the offset is where the first missing one begins.
+    Filling(Chunks),
     /// A body with a checksum is being written beyond the offset: until it is verified, what lies there is nobody's,
     /// and a crash must not take it for data.
     Verifying,
@@ -77,6 +80,8 @@ pub struct Upload {
     pub length: Length,
     /// What the client said of it.
     pub metadata: Metadata,
+    /// The client's own name for it, if the protocol works with one.
+    pub key: Option<ClientKey>,
     /// When it was created.
     pub created: Timestamp,
     /// When its last byte came (or it was created).

@@ -11,7 +11,6 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use tokio::time::{Instant, sleep};
 
-use super::lease::Lease;
 use super::progress::{Asks, Progress};
 use super::{Body, Checksum, ChecksumPlan, Hasher, Interruption, Piece, Pieces, State, Upload, UploadError};
 use crate::store::{Store, StoreError, Writer, Written};
@@ -169,12 +168,12 @@ impl<S: Store, B: Pieces> Reception<S, B> {
     /// Receives until the body ends, one way or the other. What is in the batch then is not written yet.
     pub(super) async fn run(
         &mut self,
-        lease: &Lease,
+        revoked: impl Future<Output = Interruption>,
         progress: &Progress,
         mut asks: Asks,
         idle_limit: Duration,
     ) -> End {
-        let mut revoked = pin!(lease.revoked());
+        let mut revoked = pin!(revoked);
         let mut idle = pin!(sleep(idle_limit));
         let mut linger = pin!(sleep(LINGER));
         let linger_for = if self.is_verified() { LINGER_UNVERIFIED } else { LINGER };
@@ -268,7 +267,9 @@ impl<S: Store, B: Pieces> Reception<S, B> {
             return Err(fault);
         }
         let due = self.written - self.last_checkpoint >= CHECKPOINT;
-        if due && self.checkpoint.is_none() && !self.is_verified() {
+        // A chunk counts when it is whole, so there is nothing to record before.
+        let linear = self.upload.state == State::Receiving;
+        if due && linear && self.checkpoint.is_none() && !self.is_verified() {
             self.begin_checkpoint();
         }
         Ok(())

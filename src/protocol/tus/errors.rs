@@ -33,6 +33,7 @@ pub(super) fn problem(error: &UploadError) -> Problem {
         E::BadTrailer(_) => stays(StatusCode::BAD_REQUEST, "ERR_INVALID_CHECKSUM"),
         E::FinalIsReadOnly => stays(StatusCode::FORBIDDEN, "ERR_MODIFY_FINAL"),
         E::BadPart { .. } => stays(StatusCode::BAD_REQUEST, "ERR_INVALID_CONCAT"),
+        E::Contradiction(_) => stays(StatusCode::BAD_REQUEST, "ERR_CONTRADICTION"),
         E::Metadata(_) => stays(StatusCode::BAD_REQUEST, "ERR_INVALID_METADATA"),
         E::Interrupted { cause, .. } | E::Unverified(cause) => match cause {
             Interruption::TakenOver => passes(StatusCode::LOCKED, "ERR_UPLOAD_TAKEN_OVER", 1),

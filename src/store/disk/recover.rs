@@ -5,6 +5,7 @@
 //! | receiving | data longer than its offset, same epoch | the process died: all that arrived is kept |
 //! | receiving | data longer than its offset, other epoch | a power cut: what was not synced is cut off |
 //! | receiving | data shorter than its offset | the disk lost bytes: the offset goes back to what is there |
+//! | filling | data shorter than its last chunk | the disk lost bytes: the chunks beyond are forgotten |
 //! | verifying | data longer than its offset | the body was not verified: it is cut off |
 //! | complete, published | data still under its own name | the rename is done again |
 //! | anything | no data where there must be some | damaged: an error, and nothing is touched |
@@ -26,6 +27,7 @@ impl Shared {
                 let name = name.clone();
                 self.finish_publication(upload, &name)
             }
+            State::Filling(_) => self.recover_chunks(upload),
             State::Complete { .. } | State::Assembling => Ok(upload),
         }
     }
@@ -49,6 +51,21 @@ impl Shared {
             tracing::info!(id = %upload.id, from = was, to = upload.offset, "recovered an upload after a crash");
         }
         self.settle(&file, upload, stored)
+    }
+
+    /// Chunks are recorded after they are synced, so all that is recorded is there, unless the disk lost bytes.
+    fn recover_chunks(&self, mut upload: Upload) -> Result<Upload, StoreError> {
+        let stored = fs::metadata(self.data_path(upload.id))
+            .map_err(|error| StoreError::Damaged(format!("the data file can't be looked at: {error}")))?
+            .len();
+        let State::Filling(chunks) = &mut upload.state else { return Ok(upload) };
+        if chunks.end_of_last() > stored {
+            chunks.forget_beyond(stored);
+            upload.offset = chunks.offset();
+            tracing::warn!(id = %upload.id, "the disk lost chunks; they will be asked for again");
+            self.save(&upload)?;
+        }
+        Ok(upload)
     }
 
     /// Makes files and sidecar agree, durably: from here on the offset may be told.

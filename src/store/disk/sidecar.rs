@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::upload::{Kind, Length, Metadata, State, Upload, UploadId};
+use crate::upload::{ClientKey, Kind, Length, Metadata, State, Upload, UploadId};
 
 /// The version this program writes. A reader that finds a greater one must not guess.
 pub(super) const VERSION: u32 = 1;
@@ -24,6 +24,9 @@ pub(super) struct Sidecar {
     length: Option<u64>,
     /// In tus's notation, because that loses nothing.
     metadata: Metadata,
+    /// The client's own name for it, hashed; see `keys/`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    key: Option<ClientKey>,
     created: Timestamp,
     modified: Timestamp,
     /// `null`: never.
@@ -44,6 +47,7 @@ impl Sidecar {
             offset: upload.offset,
             length: upload.length.known(),
             metadata: upload.metadata.clone(),
+            key: upload.key,
             created: upload.created,
             modified: upload.modified,
             expires: upload.expires,
@@ -95,6 +99,7 @@ impl Sidecar {
             offset: self.offset,
             length: self.length.map_or(Length::Deferred, Length::Known),
             metadata: self.metadata,
+            key: self.key,
             created: self.created,
             modified: self.modified,
             expires: self.expires,
@@ -114,6 +119,7 @@ mod tests {
             offset: 5,
             length: Length::Known(5),
             metadata: Metadata::from_pairs([("filename", "b.txt")]),
+            key: None,
             created: Timestamp::UNIX_EPOCH,
             modified: Timestamp::UNIX_EPOCH,
             expires: None,

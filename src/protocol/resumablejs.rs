@@ -1,0 +1,162 @@
+//! Resumable.js 1.1 and its relatives Flow.js and simple-uploader: numbered chunks in any order, told apart by
+//! parameters. There is no text of a standard; what the clients send and expect was read off their sources.
+
+mod base64_body;
+mod errors;
+mod form;
+mod params;
+
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderValue, Method, Response, StatusCode};
+
+use self::errors::{bad, fail};
+use self::params::Params;
+use crate::config::Scope;
+use crate::http::{Answer, App, Call, Problem, ResponseBody, empty};
+use crate::upload::{Body, ChecksumPlan, Chunk, ClientKey, Filling, Metadata, Pieces, State, Upload};
+
+/// Answers a request to the chunks' path.
+///
+/// # Errors
+/// As an answer. What is passing is 423, 429, 503 or 507: every other error makes the clients give the file up.
+pub async fn answer(app: &App, call: &Call) -> Result<Answer, Problem> {
+    match call.method {
+        Method::OPTIONS => Ok(empty(StatusCode::NO_CONTENT)),
+        Method::GET | Method::HEAD => ask(app, call).await,
+        Method::POST | Method::PUT | Method::PATCH => take(app, call).await,
+        _ => Err(Problem::method_not_allowed("OPTIONS, GET, HEAD, POST, PUT, PATCH")),
+    }
+}
+
+/// "Do you have this chunk?", or, without a chunk number, "how is this upload?"
+async fn ask(app: &App, call: &Call) -> Result<Answer, Problem> {
+    let params = Params::read(&call.query, app.config.resumable.prefix.as_deref());
+    let upload = app.uploads.find(key(app, call, &params)?).await.map_err(|error| fail(&error))?;
+    if !params.has_chunk_number() {
+        return Ok(status(app, upload.as_ref()));
+    }
+    let (chunks, number) = (params.chunks()?, params.chunk_number()?);
+    let range = chunks.range(number).map_err(|error| bad(error.to_string()))?;
+    let is_there = upload.is_some_and(|upload| match &upload.state {
+        State::Filling(present) => present.check_same(&chunks).is_ok() && present.contains(number),
+        _ => {
+            upload.length.known() == Some(chunks.total())
+                && (upload.is_complete() || range.end <= upload.offset)
+        }
+    });
+    // 204 keeps the browser's console quiet, where 404 logs an error for each chunk that is to be sent.
+    Ok(empty(if is_there { StatusCode::OK } else { StatusCode::NO_CONTENT }))
+}
+
+/// As the program answered it that this adapter replaces.
+fn status(app: &App, upload: Option<&Upload>) -> Answer {
+    let json = match upload {
+        None => serde_json::json!({ "status": "not_found" }),
+        Some(upload) if upload.is_complete() => {
+            let mut json = serde_json::json!({ "status": "complete", "size": upload.offset });
+            if app.config.features.download
+                && let Some(fields) = json.as_object_mut()
+            {
+                let prefix = app.config.public_url.as_ref().map_or("", |public| public.path_prefix());
+                fields.insert("url".into(), format!("{prefix}{}{}", app.config.base_path, upload.id).into());
+            }
+            json
+        }
+        Some(upload) => {
+            let present = match &upload.state {
+                State::Filling(chunks) => chunks.present(),
+                _ => 0,
+            };
+            serde_json::json!({ "status": "in_progress", "chunks_present": present })
+        }
+    };
+    let mut answer = Response::new(ResponseBody::from(json.to_string()));
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
+}
+
+/// A chunk: as a form (multipart) or as the body itself (octet).
+async fn take(app: &App, call: &Call) -> Result<Answer, Problem> {
+    let content_type =
+        call.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let query = Params::read(&call.query, app.config.resumable.prefix.as_deref());
+    match multer::parse_boundary(content_type) {
+        Ok(boundary) => {
+            let form = form::read(call.body.bytes(), boundary, query).await?;
+            store(app, call, &form.params, form.pieces, None).await
+        }
+        Err(_) if content_type.starts_with("multipart/") => {
+            Err(bad("the form's Content-Type has no boundary"))
+        }
+        Err(_) => {
+            let len = if query.is_base64() { None } else { call.body.len() };
+            let pieces = base64_body::decode_if(query.is_base64(), call.body.bytes());
+            store(app, call, &query, pieces, len).await
+        }
+    }
+}
+
+async fn store<B: Pieces>(
+    app: &App,
+    call: &Call,
+    params: &Params,
+    pieces: B,
+    len: Option<u64>,
+) -> Result<Answer, Problem> {
+    let (chunks, number) = (params.chunks()?, params.chunk_number()?);
+    let range = chunks.range(number).map_err(|error| bad(error.to_string()))?;
+    if let Some(told) = params.current_chunk_size()?
+        && told != range.end - range.start
+    {
+        return Err(bad(format!(
+            "chunk {number} has {} bytes, and its size is given as {told}",
+            range.end - range.start
+        )));
+    }
+    let metadata = Metadata::from_pairs([
+        ("filename", params.file_name()),
+        ("filetype", params.media_type()),
+        ("relativePath", params.relative_path()),
+    ]);
+    let filling = Filling { key: key(app, call, params)?, chunks, metadata, digest: params.digest()? };
+    let body = Body { pieces, len, checksum: ChecksumPlan::None };
+    let uploaded = app.uploads.write_chunk(filling, Chunk { number, body }).await;
+    uploaded.map_err(|error| fail(&error))?;
+    // What a repeated chunk still brings is dropped, or its sender would see a broken pipe.
+    call.body.drain().await;
+    Ok(empty(StatusCode::OK))
+}
+
+/// Whose upload it is: what the configured place of the request says, or else the file's name and size; and always the
+/// client's own name for it.
+fn key(app: &App, call: &Call, params: &Params) -> Result<ClientKey, Problem> {
+    let identifier = params.identifier();
+    if identifier.is_empty() {
+        return Err(bad("the parameter resumableIdentifier is missing"));
+    }
+    let total = params.total_size_text();
+    let Some(scope) = &app.config.resumable.scope else {
+        return Ok(ClientKey::new(["", identifier, params.file_name(), total]));
+    };
+    let owner = match scope {
+        Scope::Header(name) => {
+            call.headers.get(name.as_str()).and_then(|value| value.to_str().ok()).map(str::to_owned)
+        }
+        Scope::Cookie(name) => cookie(call, name),
+        Scope::Query(name) => params::query_value(&call.query, name),
+    };
+    match owner.filter(|owner| !owner.is_empty()) {
+        Some(owner) => Ok(ClientKey::new(["owner", &owner, identifier])),
+        None => {
+            let message = "the request does not say whose it is; this server asks for that";
+            Err(Problem::new(StatusCode::FORBIDDEN, "ERR_NO_SCOPE", message))
+        }
+    }
+}
+
+fn cookie(call: &Call, name: &str) -> Option<String> {
+    let all = call.headers.get_all(http::header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let mut pairs = all.flat_map(|list| list.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.find(|(known, _)| *known == name).map(|(_, value)| value.to_owned())
+}

@@ -1,0 +1,43 @@
+//! The adapter's error table.
+//!
+//! The clients give a file up at 400, 401, 403, 404, 409, 415, 500 and 501, and try again at everything else. So what
+//! passes answers something else, a failing disk too: 503, never 500.
+
+use http::StatusCode;
+
+use crate::http::{Problem, log_fault};
+use crate::upload::{Interruption, UploadError};
+
+/// What the client said can't be right.
+pub(super) fn bad(message: impl Into<String>) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, "ERR_INVALID_PARAMETERS", message)
+}
+
+pub(super) fn fail(error: &UploadError) -> Problem {
+    use UploadError as E;
+    log_fault(error);
+    let text = error.to_string();
+    let stays = |status, code| Problem::new(status, code, text.clone());
+    let passes = |status, code, seconds| Problem::passing(status, code, text.clone(), seconds);
+    match error {
+        E::Contradiction(_) => stays(StatusCode::BAD_REQUEST, "ERR_CONTRADICTION"),
+        E::Metadata(_) => stays(StatusCode::BAD_REQUEST, "ERR_INVALID_PARAMETERS"),
+        // 413 is tried again by stock clients, for ever; 400 tells the user at once.
+        E::TooLarge { .. } => stays(StatusCode::BAD_REQUEST, "ERR_MAX_SIZE_EXCEEDED"),
+        E::ChecksumMismatch { algorithm } => {
+            let message = format!("the whole file's {algorithm} is not the one given; it was not published");
+            Problem::new(StatusCode::CONFLICT, "ERR_DIGEST_MISMATCH", message)
+        }
+        E::NoSpace => passes(StatusCode::INSUFFICIENT_STORAGE, "ERR_NO_SPACE", 60),
+        E::Closing | E::Unverified(Interruption::Shutdown) => {
+            passes(StatusCode::SERVICE_UNAVAILABLE, "ERR_SHUTTING_DOWN", 5)
+        }
+        E::Unverified(Interruption::TakenOver) => passes(StatusCode::LOCKED, "ERR_CHUNK_TAKEN_OVER", 1),
+        E::Unverified(cause) => {
+            let message = format!("{cause} before the chunk was whole; nothing of it was kept");
+            Problem::passing(StatusCode::SERVICE_UNAVAILABLE, "ERR_BODY_CUT", message, 1)
+        }
+        E::Damaged(_) | E::Storage(_) => passes(StatusCode::SERVICE_UNAVAILABLE, "ERR_STORAGE", 10),
+        _ => passes(StatusCode::LOCKED, "ERR_UPLOAD_BUSY", 1),
+    }
+}

@@ -1,0 +1,291 @@
+//! Chunks: an upload cut into numbered pieces of one size, which may come in any order.
+
+use std::fmt;
+use std::ops::Range;
+
+use digest::Digest as _;
+use serde::{Deserialize, Serialize};
+
+/// A client's own name for an upload, with whatever else tells one client's from another's: hashed, because what a
+/// client chose is never a path and never a secret.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ClientKey([u8; 16]);
+
+impl ClientKey {
+    /// Makes the key of several texts; no two different lists give the same one.
+    #[must_use]
+    pub fn new<'t>(texts: impl IntoIterator<Item = &'t str>) -> Self {
+        let mut hasher = sha2::Sha256::new();
+        for text in texts {
+            hasher.update((text.len() as u64).to_le_bytes());
+            hasher.update(text.as_bytes());
+        }
+        let mut key = [0; 16];
+        key.iter_mut().zip(hasher.finalize()).for_each(|(ours, byte)| *ours = byte);
+        Self(key)
+    }
+
+    /// Spreads keys evenly over 256 places.
+    #[must_use]
+    pub fn shard(self) -> u8 {
+        let [first, ..] = self.0;
+        first
+    }
+}
+
+impl fmt::Display for ClientKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for ClientKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for ClientKey {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for ClientKey {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <std::borrow::Cow<'_, str>>::deserialize(deserializer)?;
+        let bad = || serde::de::Error::custom("a key is 32 hexadecimal digits");
+        let number = u128::from_str_radix(&text, 16).map_err(|_| bad())?;
+        if text.len() == 32 { Ok(Self(number.to_be_bytes())) } else { Err(bad()) }
+    }
+}
+
+/// What a request says contradicts itself, or what the first request of its upload said.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Contradiction {
+    /// Chunks of no bytes.
+    #[error("the chunk size must be at least 1")]
+    NoChunkSize,
+    /// The number of chunks does not follow from the sizes.
+    #[error("{total} bytes in chunks of {size} are {floor} or {ceil} chunks, not {given}")]
+    ChunkCount {
+        /// Bytes in the upload.
+        total: u64,
+        /// Bytes in a chunk.
+        size: u64,
+        /// With a larger last chunk.
+        floor: u64,
+        /// With a smaller last chunk.
+        ceil: u64,
+        /// As given.
+        given: u64,
+    },
+    /// No such chunk.
+    #[error("there is no chunk {given}: they are numbered from 1 to {count}")]
+    ChunkNumber {
+        /// As given.
+        given: u64,
+        /// How many there are.
+        count: u64,
+    },
+    /// Another cut than the first request's.
+    #[error("this upload began with {what} {known}, and now it is {given}")]
+    Changed {
+        /// What has changed.
+        what: &'static str,
+        /// At first.
+        known: u64,
+        /// Now.
+        given: u64,
+    },
+    /// The body is not as long as the chunk.
+    #[error("chunk {number} has {expected} bytes, and the body has {given}")]
+    BodySize {
+        /// The chunk.
+        number: u64,
+        /// Its length.
+        expected: u64,
+        /// The body's, or how the client says it is.
+        given: u64,
+    },
+}
+
+/// How an upload is cut into chunks, and which of them are there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Chunks {
+    /// Bytes in the upload.
+    total: u64,
+    /// Bytes in each chunk but the last.
+    size: u64,
+    /// How many there are.
+    count: u64,
+    /// Those that are there: first and last of each run, in order, no two runs touching.
+    present: Vec<(u64, u64)>,
+}
+
+impl Chunks {
+    /// A cut of `total` bytes into `count` chunks of `size`, none of which is there. The last chunk may be the smaller
+    /// rest, or (Resumable.js's usual way) the rest together with a whole chunk.
+    ///
+    /// # Errors
+    /// The numbers contradict each other.
+    pub fn new(total: u64, size: u64, count: u64) -> Result<Self, Contradiction> {
+        if size == 0 {
+            return Err(Contradiction::NoChunkSize);
+        }
+        let (floor, ceil) = ((total / size).max(1), total.div_ceil(size).max(1));
+        if count != floor && count != ceil {
+            return Err(Contradiction::ChunkCount { total, size, floor, ceil, given: count });
+        }
+        Ok(Self { total, size, count, present: Vec::new() })
+    }
+
+    /// The bytes of a chunk; chunks are numbered from 1.
+    ///
+    /// # Errors
+    /// There is no such chunk.
+    pub fn range(&self, number: u64) -> Result<Range<u64>, Contradiction> {
+        if number == 0 || number > self.count {
+            return Err(Contradiction::ChunkNumber { given: number, count: self.count });
+        }
+        let start = (number - 1) * self.size;
+        Ok(start..if number == self.count { self.total } else { number * self.size })
+    }
+
+    /// Refuses a cut other than this one.
+    ///
+    /// # Errors
+    /// What has changed.
+    pub fn check_same(&self, other: &Self) -> Result<(), Contradiction> {
+        let pairs = [
+            ("the total size", self.total, other.total),
+            ("the chunk size", self.size, other.size),
+            ("the number of chunks", self.count, other.count),
+        ];
+        match pairs.into_iter().find(|(_, known, given)| known != given) {
+            Some((what, known, given)) => Err(Contradiction::Changed { what, known, given }),
+            None => Ok(()),
+        }
+    }
+
+    /// Bytes in the upload.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.total
+    }
+
+    /// A chunk is there.
+    #[must_use]
+    pub fn contains(&self, number: u64) -> bool {
+        self.present.iter().any(|(first, last)| (*first..=*last).contains(&number))
+    }
+
+    /// How many are there.
+    #[must_use]
+    pub fn present(&self) -> u64 {
+        self.present.iter().map(|(first, last)| last - first + 1).sum()
+    }
+
+    /// All are there.
+    #[must_use]
+    pub fn are_complete(&self) -> bool {
+        self.present == [(1, self.count)]
+    }
+
+    /// Where the first missing chunk begins.
+    #[must_use]
+    pub fn offset(&self) -> u64 {
+        match self.present.first() {
+            Some((1, last)) => self.range(*last).map_or(0, |range| range.end),
+            _ => 0,
+        }
+    }
+
+    /// Where the last chunk that is there ends.
+    #[must_use]
+    pub fn end_of_last(&self) -> u64 {
+        self.present.last().and_then(|(_, last)| self.range(*last).ok()).map_or(0, |range| range.end)
+    }
+
+    /// A chunk has come.
+    pub fn insert(&mut self, number: u64) {
+        if self.contains(number) {
+            return;
+        }
+        let at = self.present.partition_point(|(_, last)| *last < number);
+        self.present.insert(at, (number, number));
+        let runs = std::mem::take(&mut self.present);
+        for (first, last) in runs {
+            match self.present.last_mut() {
+                Some((_, end)) if *end + 1 == first => *end = last,
+                _ => self.present.push((first, last)),
+            }
+        }
+    }
+
+    /// Forgets chunks that are not wholly before `offset`.
+    pub fn forget_beyond(&mut self, offset: u64) {
+        let whole = if offset >= self.total { self.count } else { (offset / self.size).min(self.count - 1) };
+        self.present.retain(|(first, _)| *first <= whole);
+        if let Some((_, last)) = self.present.last_mut() {
+            *last = (*last).min(whole);
+        }
+    }
+
+    /// Takes all chunks wholly before `offset` for present: an upload that was appended to.
+    pub fn present_up_to(&mut self, offset: u64) {
+        self.present = vec![(1, self.count)];
+        self.forget_beyond(offset);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn the_last_chunk_is_larger_or_smaller_as_the_client_cuts() {
+        let larger = Chunks::new(25, 10, 2).unwrap();
+        assert_eq!((larger.range(1), larger.range(2)), (Ok(0..10), Ok(10..25)));
+        let smaller = Chunks::new(25, 10, 3).unwrap();
+        assert_eq!((smaller.range(2), smaller.range(3)), (Ok(10..20), Ok(20..25)));
+        assert_eq!(Chunks::new(0, 10, 1).unwrap().range(1), Ok(0..0));
+        assert_eq!(Chunks::new(3, 10, 1).unwrap().range(1), Ok(0..3));
+        for (total, size, count) in [(25, 10, 1), (25, 10, 4), (25, 0, 1), (0, 10, 0), (20, 10, 1)] {
+            assert!(Chunks::new(total, size, count).is_err(), "{total} {size} {count}");
+        }
+        assert!(smaller.range(0).is_err() && smaller.range(4).is_err());
+    }
+
+    #[test]
+    fn different_texts_are_different_keys() {
+        assert_ne!(ClientKey::new(["ab", "c"]), ClientKey::new(["a", "bc"]));
+        let key = ClientKey::new(["x"]);
+        assert_eq!(serde_json::from_str::<ClientKey>(&serde_json::to_string(&key).unwrap()).unwrap(), key);
+    }
+
+    proptest! {
+        #[test]
+        fn chunks_in_any_order_are_what_a_set_says(numbers in proptest::collection::vec(1_u64..=20, 0..40), cut in 0_u64..=200) {
+            let mut chunks = Chunks::new(195, 10, 20).unwrap();
+            let mut set = std::collections::BTreeSet::new();
+            for number in numbers {
+                chunks.insert(number);
+                set.insert(number);
+            }
+            let agrees = |chunks: &Chunks, set: &std::collections::BTreeSet<u64>| {
+                let missing = (1..=20).find(|n| !set.contains(n));
+                chunks.present() == set.len() as u64
+                    && (1..=20).all(|n| chunks.contains(n) == set.contains(&n))
+                    && chunks.are_complete() == (set.len() == 20)
+                    && chunks.offset() == missing.map_or(195, |n| (n - 1) * 10)
+            };
+            prop_assert!(agrees(&chunks, &set));
+            chunks.forget_beyond(cut);
+            set.retain(|n| if *n == 20 { 195 <= cut } else { n * 10 <= cut });
+            prop_assert!(agrees(&chunks, &set));
+        }
+    }
+}

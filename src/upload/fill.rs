@@ -1,0 +1,378 @@
+//! Uploads that are filled by chunks, in any order and by several requests at once.
+//!
+//! Every chunk is written at its own place of one file, so there is no merge step. Requests for chunks of one upload share
+//! a [`Session`]: it holds the lease on the upload as long as one of them runs, and it has the chunks that end together
+//! recorded together, by one sync. A chunk is there when it is recorded, never before; and the request that records the
+//! last one publishes the file, once, whichever chunk that is.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use jiff::Timestamp;
+use tokio::sync::oneshot;
+
+use super::chunks::{Chunks, ClientKey, Contradiction};
+use super::lease::{Lease, Leases};
+use super::progress::Progress;
+use super::receive::{End, Reception};
+use super::{
+    Body, Checksum, ChecksumPlan, Kind, Length, Metadata, NewUpload, Pieces, State, Upload, UploadError,
+    Uploads,
+};
+use crate::store::{Store, StoreError, Writer as _};
+
+/// What a client says of the upload with each of its chunks.
+#[derive(Debug, Clone)]
+pub struct Filling {
+    /// The client's own name for it.
+    pub key: ClientKey,
+    /// How it is cut.
+    pub chunks: Chunks,
+    /// What the client says of it.
+    pub metadata: Metadata,
+    /// What the whole sums to, if the client says so.
+    pub digest: Option<Checksum>,
+}
+
+/// One chunk.
+#[derive(Debug)]
+pub struct Chunk<B> {
+    /// Its number, from 1.
+    pub number: u64,
+    /// Its bytes.
+    pub body: Body<B>,
+}
+
+/// Where requests for the same client's name meet.
+pub(super) struct Seats<S: Store> {
+    by_key: Mutex<HashMap<ClientKey, Arc<Seat<S>>>>,
+}
+
+impl<S: Store> Default for Seats<S> {
+    fn default() -> Self {
+        Self { by_key: Mutex::default() }
+    }
+}
+
+type Seat<S> = tokio::sync::Mutex<Weak<Session<S>>>;
+
+impl<S: Store> Seats<S> {
+    fn at(&self, key: ClientKey) -> Arc<Seat<S>> {
+        let mut by_key = self.by_key.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(by_key.entry(key).or_default())
+    }
+
+    /// Forgets a name that nobody is at any more.
+    fn leave(&self, key: ClientKey, seat: Arc<Seat<S>>) {
+        let mut by_key = self.by_key.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(seat);
+        if by_key.get(&key).is_some_and(|seat| Arc::strong_count(seat) == 1) {
+            by_key.remove(&key);
+        }
+    }
+}
+
+/// The chunks of one upload that are under way.
+struct Session<S: Store> {
+    engine: Uploads<S>,
+    lease: Lease,
+    /// As it was last recorded.
+    upload: Mutex<Upload>,
+    writers: Leases<u64>,
+    commits: Mutex<Commits>,
+}
+
+#[derive(Default)]
+struct Commits {
+    /// Written, and to be recorded.
+    waiting: Vec<(u64, oneshot::Sender<Result<(), UploadError>>)>,
+    /// Somebody is recording.
+    running: bool,
+}
+
+enum Seated<S: Store> {
+    /// The upload takes chunks.
+    Open(Arc<Session<S>>),
+    /// It is complete already.
+    Complete(Upload),
+}
+
+impl<S: Store> Uploads<S> {
+    /// Takes one chunk of an upload, which its first chunk creates. A chunk that is there already is not taken again.
+    ///
+    /// # Errors
+    /// What contradicts itself or an earlier request, and what [`append`](Self::append) refuses. A chunk is taken whole
+    /// or not at all.
+    pub async fn write_chunk<B: Pieces>(
+        &self,
+        filling: Filling,
+        chunk: Chunk<B>,
+    ) -> Result<Upload, UploadError> {
+        self.check_size(filling.chunks.total())?;
+        let expected = filling.chunks.range(chunk.number)?;
+        let expected = expected.end - expected.start;
+        if let Some(given) = chunk.body.len.filter(|given| *given != expected) {
+            return Err(Contradiction::BodySize { number: chunk.number, expected, given }.into());
+        }
+        let engine = self.clone();
+        self.detached(async move {
+            let seat = engine.inner.seats.at(filling.key);
+            let result = engine.write_chunk_at(&seat, filling.clone(), chunk).await;
+            engine.inner.seats.leave(filling.key, seat);
+            result
+        })
+        .await
+    }
+
+    /// The upload that a client's own name leads to, as it was last recorded. Disturbs nobody.
+    ///
+    /// # Errors
+    /// The store can't be reached.
+    pub async fn find(&self, key: ClientKey) -> Result<Option<Upload>, UploadError> {
+        let Some(id) = self.inner.store.lookup(key).await? else { return Ok(None) };
+        match self.inner.store.peek(id).await {
+            Ok(upload) if self.is_remembered(&upload) => Ok(Some(upload)),
+            Ok(_) | Err(StoreError::NotFound) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// A client's name leads to its upload until that expires; to a complete one for as long after its last byte, for the
+    /// client that did not hear the last answer. After that the same name is a new upload.
+    fn is_remembered(&self, upload: &Upload) -> bool {
+        upload.expires.is_none_or(|expires| expires > Timestamp::now())
+    }
+
+    async fn write_chunk_at<B: Pieces>(
+        &self,
+        seat: &Seat<S>,
+        filling: Filling,
+        chunk: Chunk<B>,
+    ) -> Result<Upload, UploadError> {
+        let session = match self.join(seat, &filling).await? {
+            Seated::Open(session) => session,
+            Seated::Complete(upload) => return Ok(upload),
+        };
+        let upload = session.snapshot();
+        let State::Filling(chunks) = &upload.state else { return Ok(upload) };
+        chunks.check_same(&filling.chunks)?;
+        if chunks.contains(chunk.number) {
+            return Ok(upload);
+        }
+        let range = chunks.range(chunk.number)?;
+        let lease = session.writers.acquire(chunk.number).await.map_err(|_| UploadError::Busy)?;
+        // The request before may have brought it to an end meanwhile.
+        let upload = session.snapshot();
+        if matches!(&upload.state, State::Filling(chunks) if chunks.contains(chunk.number))
+            || upload.is_complete()
+        {
+            return Ok(upload);
+        }
+        let at = Upload { offset: range.start, ..upload };
+        session.receive(at, range.end, chunk, &lease).await?;
+        session.commit(lease.id(), filling.digest).await?;
+        Ok(session.snapshot())
+    }
+
+    async fn join(&self, seat: &Seat<S>, filling: &Filling) -> Result<Seated<S>, UploadError> {
+        let mut seat = seat.lock().await;
+        if let Some(session) = seat.upgrade().filter(|session| !session.lease.is_revoked()) {
+            return Ok(Seated::Open(session));
+        }
+        let (lease, upload) = match self.find(filling.key).await? {
+            Some(upload) if upload.is_complete() => {
+                if let Length::Known(known) = upload.length
+                    && known != filling.chunks.total()
+                {
+                    let given = filling.chunks.total();
+                    return Err(Contradiction::Changed { what: "the total size", known, given }.into());
+                }
+                return Ok(Seated::Complete(upload));
+            }
+            Some(upload) => {
+                let lease = self.take_over(upload.id).await?;
+                let upload = self.open(&lease).await?;
+                (lease, upload)
+            }
+            None => {
+                let upload = self.create_filling(filling).await?;
+                (self.take_over(upload.id).await?, upload)
+            }
+        };
+        if upload.is_complete() {
+            return Ok(Seated::Complete(upload));
+        }
+        let upload = as_filling(upload, &filling.chunks)?;
+        let session = Session {
+            engine: self.clone(),
+            lease,
+            upload: Mutex::new(upload),
+            writers: Leases::default(),
+            commits: Mutex::default(),
+        };
+        let session = Arc::new(session);
+        *seat = Arc::downgrade(&session);
+        Ok(Seated::Open(session))
+    }
+
+    async fn create_filling(&self, filling: &Filling) -> Result<Upload, UploadError> {
+        let length = Length::Known(filling.chunks.total());
+        let new = NewUpload { kind: Kind::Whole, length, metadata: filling.metadata.clone() };
+        let upload = self.new_upload(new).map_err(|error| StoreError::Io("draw a random name", error))?;
+        let expires = self.expiry_from(upload.created, Some(filling.key));
+        let state = State::Filling(filling.chunks.clone());
+        let upload =
+            self.create_with(Upload { key: Some(filling.key), state, expires, ..upload }, Vec::new()).await?;
+        self.inner.store.bind(filling.key, upload.id).await?;
+        Ok(upload)
+    }
+}
+
+/// An upload that was appended to through another door takes chunks again: those before its offset are there.
+fn as_filling(mut upload: Upload, cut: &Chunks) -> Result<Upload, Contradiction> {
+    if let Length::Known(known) = upload.length
+        && known != cut.total()
+    {
+        return Err(Contradiction::Changed { what: "the total size", known, given: cut.total() });
+    }
+    if !matches!(upload.state, State::Filling(_)) {
+        let mut chunks = cut.clone();
+        chunks.present_up_to(upload.offset);
+        upload.offset = chunks.offset();
+        upload.state = State::Filling(chunks);
+    }
+    Ok(upload)
+}
+
+impl<S: Store> Session<S> {
+    fn snapshot(&self) -> Upload {
+        self.upload.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Receives a chunk's bytes to their place.
+    async fn receive<B: Pieces>(
+        &self,
+        at: Upload,
+        end: u64,
+        chunk: Chunk<B>,
+        lease: &Lease<u64>,
+    ) -> Result<(), UploadError> {
+        let rules = self.engine.rules();
+        let start = at.offset;
+        let writer = self.engine.inner.store.writer(&at).await?;
+        let (progress, asks) = Progress::new(start);
+        let body = Body { checksum: ChecksumPlan::None, ..chunk.body };
+        let mut reception = Reception::new(self.engine.inner.store.clone(), writer, at, body, end);
+        let revoked = async {
+            tokio::select! {
+                cause = self.lease.revoked() => cause,
+                cause = lease.revoked() => cause,
+            }
+        };
+        let ended = reception.run(revoked, &progress, asks, rules.idle_timeout).await;
+        let flushed = reception.flush().await;
+        let (_, _, written) = reception.into_parts();
+        let wrong_size =
+            |given| Contradiction::BodySize { number: chunk.number, expected: end - start, given };
+        match ended {
+            End::Finished if written == end => Ok(flushed?),
+            End::Finished => {
+                flushed?;
+                Err(wrong_size(written - start).into())
+            }
+            End::Overlong => Err(wrong_size(end - start + 1).into()),
+            End::Cut(cause) => Err(UploadError::Unverified(cause)),
+            End::Fault(fault) => Err(fault.into()),
+        }
+    }
+
+    /// Has a written chunk recorded. Whoever comes while others are being recorded is recorded with the next ones.
+    async fn commit(&self, number: u64, digest: Option<Checksum>) -> Result<(), UploadError> {
+        let (sender, recorded) = oneshot::channel();
+        let is_first = {
+            let mut commits = self.commits.lock().unwrap_or_else(PoisonError::into_inner);
+            commits.waiting.push((number, sender));
+            !std::mem::replace(&mut commits.running, true)
+        };
+        if is_first {
+            while let Some(batch) = self.next_batch() {
+                self.record(batch, digest.as_ref()).await;
+            }
+        }
+        recorded.await.unwrap_or(Err(UploadError::Busy))
+    }
+
+    fn next_batch(&self) -> Option<Vec<(u64, oneshot::Sender<Result<(), UploadError>>)>> {
+        let mut commits = self.commits.lock().unwrap_or_else(PoisonError::into_inner);
+        let batch = std::mem::take(&mut commits.waiting);
+        commits.running = !batch.is_empty();
+        commits.running.then_some(batch)
+    }
+
+    async fn record(
+        &self,
+        batch: Vec<(u64, oneshot::Sender<Result<(), UploadError>>)>,
+        digest: Option<&Checksum>,
+    ) {
+        let numbers: Vec<u64> = batch.iter().map(|(number, _)| *number).collect();
+        let result = self.record_chunks(&numbers, digest).await;
+        let mut result = Some(result);
+        for (_, waiting) in batch {
+            // One of them gets the error itself, the others its kind.
+            let told = match &result {
+                Some(Err(error)) => Err(same_kind(error)),
+                _ => Ok(()),
+            };
+            let told = if told.is_err() { result.take().unwrap_or(told) } else { told };
+            // Who does not wait any more will ask again.
+            let _ = waiting.send(told);
+        }
+    }
+
+    async fn record_chunks(&self, numbers: &[u64], digest: Option<&Checksum>) -> Result<(), UploadError> {
+        let store = &self.engine.inner.store;
+        let mut upload = self.snapshot();
+        let State::Filling(chunks) = &mut upload.state else { return Ok(()) };
+        numbers.iter().for_each(|number| chunks.insert(*number));
+        let complete = chunks.are_complete();
+        upload.offset = chunks.offset();
+        upload.modified = Timestamp::now();
+        upload.expires = self.engine.expiry_from(upload.modified, upload.key);
+        store.writer(&upload).await?.sync().await?;
+        if complete && let Err(error) = self.check_digest(&upload, digest).await {
+            // Nothing of it can be trusted, and asking for it again chunk by chunk would find all of them there.
+            store.remove(&upload).await?;
+            self.lease.give_up();
+            return Err(error);
+        }
+        if complete {
+            // Recorded as a plain upload with all its bytes: a crash before its publication finds it and publishes it.
+            upload.state = State::Receiving;
+            store.save(&upload).await?;
+            upload = self.engine.complete(upload).await?;
+        } else {
+            store.save(&upload).await?;
+        }
+        *self.upload.lock().unwrap_or_else(PoisonError::into_inner) = upload;
+        Ok(())
+    }
+
+    async fn check_digest(&self, upload: &Upload, digest: Option<&Checksum>) -> Result<(), UploadError> {
+        let Some(digest) = digest.filter(|_| self.engine.rules().verify) else { return Ok(()) };
+        let algorithm = digest.algorithm();
+        let writer = self.engine.inner.store.writer(upload).await?;
+        let hasher = writer.digest(0..upload.offset, algorithm.hasher()).await?;
+        if digest.matches(hasher) { Ok(()) } else { Err(UploadError::ChecksumMismatch { algorithm }) }
+    }
+}
+
+/// An error for each of those who waited for the same thing.
+fn same_kind(error: &UploadError) -> UploadError {
+    match error {
+        UploadError::NoSpace => UploadError::NoSpace,
+        UploadError::ChecksumMismatch { algorithm } => {
+            UploadError::ChecksumMismatch { algorithm: *algorithm }
+        }
+        _ => UploadError::Busy,
+    }
+}
