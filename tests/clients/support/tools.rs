@@ -20,12 +20,15 @@ pub(crate) fn node() -> Option<Command> {
     let modules = MODULES.get_or_init(|| {
         let source = sources().join("js");
         let files = ["package.json", "package-lock.json", ".npmrc"];
-        let installed = install("js", &source, &files, |dir| {
+        let work = |dir: &Path| {
             for file in files {
                 fs::copy(source.join(file), dir.join(file)).map_err(|error| format!("{file}: {error}"))?;
             }
             run(Command::new("npm").args(["ci", "--ignore-scripts", "--no-update-notifier"]).current_dir(dir))
-        });
+        };
+        // It may be gone since the last time.
+        let found = run(Command::new("node").arg("--version"));
+        let installed = found.and_then(|()| install("js", &source, &files, work));
         or_left_out(installed, "tus-js-client", "install Node.js 18 or newer with npm")
     });
     let mut node = Command::new("node");
@@ -38,13 +41,15 @@ pub(crate) fn python() -> Option<Command> {
     static VENV: OnceLock<Option<PathBuf>> = OnceLock::new();
     let venv = VENV.get_or_init(|| {
         let source = sources().join("py");
-        let installed = install("py", &source, &["requirements.txt"], |dir| {
+        let work = |dir: &Path| {
             run(Command::new("python3").args(["-m", "venv"]).arg(dir))?;
             let mut pip = Command::new(dir.join("bin/python"));
             // Every package is listed, so that nothing is resolved and nothing is built.
             pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]);
             run(pip.args(["--only-binary", ":all:", "-r"]).arg(source.join("requirements.txt")))
-        });
+        };
+        let found = run(Command::new("python3").arg("--version"));
+        let installed = found.and_then(|()| install("py", &source, &["requirements.txt"], work));
         or_left_out(installed, "tuspy and aiotus", "install Python 3.10 or newer with venv and pip")
     });
     Some(Command::new(venv.as_ref()?.join("bin/python")))
