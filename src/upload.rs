@@ -1,7 +1,7 @@
 //! The engine: what an upload is and what may happen to it, whichever protocol asks.
 //!
 //! [`Uploads`] is the whole API: create, append, inspect, read, concatenate, terminate. The rules live here; HTTP and
-//! files do not. Each change is made under a [lease](lease), in a task of its own: a client that goes away ends its
+//! files do not. Each change is made under a [lease], in a task of its own: a client that goes away ends its
 //! wait, not the work.
 
 mod append;

@@ -105,8 +105,10 @@ export async function arrived(...files) {
 }
 
 async function find(file) {
+  // Characters that some file systems refuse become underscores.
+  const stored = file.name.replace(/[<>:"|?*\\]/g, '_');
   for (const entry of await readdir(finished, { recursive: true, withFileTypes: true })) {
-    if (!entry.isFile() || entry.name !== file.name) continue;
+    if (!entry.isFile() || entry.name !== stored) continue;
     const found = path.join(entry.parentPath ?? entry.path, entry.name);
     if ((await stat(found)).size === file.size) return found;
   }

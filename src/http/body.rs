@@ -59,6 +59,12 @@ impl RequestBody {
         RequestBytes { body: self.clone() }
     }
 
+    /// Reads and drops all that is left, as long as it keeps coming: for a body that is not needed and not refused.
+    pub async fn drain_all(&self, idle: Duration) {
+        let next = || tokio::time::timeout(idle, std::future::poll_fn(|cx| self.poll_frame(cx)));
+        while let Ok(Some(Ok(_))) = next().await {}
+    }
+
     /// Reads and drops what is left, within bounds.
     pub async fn drain(&self) {
         let drained = async {

@@ -10,14 +10,15 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use jiff::Timestamp;
 use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout_at};
 
 use super::chunks::{Chunks, ClientKey, Contradiction};
 use super::lease::{Lease, Leases};
 use super::progress::Progress;
 use super::receive::{End, Reception};
 use super::{
-    Body, Checksum, ChecksumPlan, Kind, Length, Metadata, NewUpload, Pieces, State, Upload, UploadError,
-    Uploads,
+    Body, Checksum, ChecksumPlan, Interruption, Kind, Length, Metadata, NewUpload, Pieces, State, Upload,
+    UploadError, Uploads,
 };
 use crate::store::{Store, StoreError, Writer as _};
 
@@ -82,10 +83,13 @@ struct Session<S: Store> {
     commits: Mutex<Commits>,
 }
 
+/// Chunks that were written, each with who waits for its record.
+type Batch = Vec<(u64, oneshot::Sender<Result<(), UploadError>>)>;
+
 #[derive(Default)]
 struct Commits {
     /// Written, and to be recorded.
-    waiting: Vec<(u64, oneshot::Sender<Result<(), UploadError>>)>,
+    waiting: Batch,
     /// Somebody is recording.
     running: bool,
 }
@@ -94,7 +98,7 @@ enum Seated<S: Store> {
     /// The upload takes chunks.
     Open(Arc<Session<S>>),
     /// It is complete already.
-    Complete(Upload),
+    Complete(Box<Upload>),
 }
 
 impl<S: Store> Uploads<S> {
@@ -151,7 +155,7 @@ impl<S: Store> Uploads<S> {
     ) -> Result<Upload, UploadError> {
         let session = match self.join(seat, &filling).await? {
             Seated::Open(session) => session,
-            Seated::Complete(upload) => return Ok(upload),
+            Seated::Complete(upload) => return Ok(*upload),
         };
         let upload = session.snapshot();
         let State::Filling(chunks) = &upload.state else { return Ok(upload) };
@@ -169,8 +173,16 @@ impl<S: Store> Uploads<S> {
             return Ok(upload);
         }
         let at = Upload { offset: range.start, ..upload };
-        session.receive(at, range.end, chunk, &lease).await?;
-        session.commit(lease.id(), filling.digest).await?;
+        let number = chunk.number;
+        match session.receive(at, range.end, chunk, &lease).await {
+            Ok(()) => session.commit(number, filling.digest).await?,
+            // Two tabs with one file, or a client that tried again: what the newer request brings serves both.
+            Err(UploadError::Unverified(Interruption::TakenOver)) if !session.lease.is_revoked() => {
+                drop(lease);
+                session.wait_for(number).await?;
+            }
+            Err(error) => return Err(error),
+        }
         Ok(session.snapshot())
     }
 
@@ -187,7 +199,7 @@ impl<S: Store> Uploads<S> {
                     let given = filling.chunks.total();
                     return Err(Contradiction::Changed { what: "the total size", known, given }.into());
                 }
-                return Ok(Seated::Complete(upload));
+                return Ok(Seated::Complete(Box::new(upload)));
             }
             Some(upload) => {
                 let lease = self.take_over(upload.id).await?;
@@ -200,7 +212,7 @@ impl<S: Store> Uploads<S> {
             }
         };
         if upload.is_complete() {
-            return Ok(Seated::Complete(upload));
+            return Ok(Seated::Complete(Box::new(upload)));
         }
         let upload = as_filling(upload, &filling.chunks)?;
         let session = Session {
@@ -286,6 +298,24 @@ impl<S: Store> Session<S> {
         }
     }
 
+    /// Waits until a newer request has brought the chunk, or has failed to.
+    async fn wait_for(&self, number: u64) -> Result<(), UploadError> {
+        let deadline = Instant::now() + self.engine.rules().idle_timeout;
+        loop {
+            let holder = self.writers.holder(number);
+            let changed = holder.as_ref().map(|holder| holder.changed());
+            let is_there = match self.snapshot().state {
+                State::Filling(chunks) => chunks.contains(number),
+                _ => true,
+            };
+            if is_there {
+                return Ok(());
+            }
+            let failed = || UploadError::Unverified(Interruption::TakenOver);
+            timeout_at(deadline, changed.ok_or_else(failed)?).await.map_err(|_| failed())?;
+        }
+    }
+
     /// Has a written chunk recorded. Whoever comes while others are being recorded is recorded with the next ones.
     async fn commit(&self, number: u64, digest: Option<Checksum>) -> Result<(), UploadError> {
         let (sender, recorded) = oneshot::channel();
@@ -302,18 +332,14 @@ impl<S: Store> Session<S> {
         recorded.await.unwrap_or(Err(UploadError::Busy))
     }
 
-    fn next_batch(&self) -> Option<Vec<(u64, oneshot::Sender<Result<(), UploadError>>)>> {
+    fn next_batch(&self) -> Option<Batch> {
         let mut commits = self.commits.lock().unwrap_or_else(PoisonError::into_inner);
         let batch = std::mem::take(&mut commits.waiting);
         commits.running = !batch.is_empty();
         commits.running.then_some(batch)
     }
 
-    async fn record(
-        &self,
-        batch: Vec<(u64, oneshot::Sender<Result<(), UploadError>>)>,
-        digest: Option<&Checksum>,
-    ) {
+    async fn record(&self, batch: Batch, digest: Option<&Checksum>) {
         let numbers: Vec<u64> = batch.iter().map(|(number, _)| *number).collect();
         let result = self.record_chunks(&numbers, digest).await;
         let mut result = Some(result);
