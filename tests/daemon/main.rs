@@ -16,3 +16,5 @@ mod support;
 
 mod concatenation;
 mod crash;
+mod http2;
+mod leases;
