@@ -16,5 +16,7 @@ mod support;
 
 mod concatenation;
 mod crash;
+mod early_answers;
 mod http2;
 mod leases;
+mod refusals;
