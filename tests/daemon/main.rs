@@ -15,11 +15,15 @@
 mod support;
 
 mod concatenation;
+mod cors;
 mod crash;
+mod downloads;
 mod early_answers;
 mod expiration;
 mod http2;
+mod layout;
 mod leases;
 mod limits;
+mod location;
 mod refusals;
 mod shutdown;
