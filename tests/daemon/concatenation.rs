@@ -1,0 +1,108 @@
+//! Final uploads, and what a crash may do to their making.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use rustix::process::Signal;
+use serde_json::json;
+
+use crate::support::daemon::{Daemon, id};
+use crate::support::data_dir::DataDir;
+use crate::support::{bytes, eventually, filename};
+
+#[test]
+fn a_final_upload_that_waits_for_a_part_waits_across_a_restart() {
+    let (first, second) = (bytes(100_000), bytes(50_000));
+    for is_killed in [true, false] {
+        let daemon = Daemon::start(&[]);
+        let a = daemon.upload("Upload-Concat: partial", &first);
+        let b = daemon.create("Upload-Concat: partial\nUpload-Length: 50000");
+        daemon.patch(&b, 0, &second[..20_000]).expect(204);
+        let made = daemon.create(&format!("Upload-Concat: final;{a} {b}\n{}", filename("whole.bin")));
+        assert_eq!(daemon.head(&made).expect(200).offset(), None, "it is not assembled");
+        daemon.patch(&made, 0, b"x").expect_code(403, "ERR_MODIFY_FINAL");
+
+        let data = if is_killed {
+            daemon.kill()
+        } else {
+            daemon.signal(Signal::TERM);
+            daemon.wait().2
+        };
+        let daemon = Daemon::start_on(data, &[]);
+        let answer = daemon.head(&made).expect(200);
+        assert_eq!((answer.offset(), answer.header("Upload-Length")), (None, Some("150000")));
+        daemon.patch(&b, 20_000, &second[20_000..]).expect(204);
+        eventually("the final upload is assembled", || daemon.head(&made).offset() == Some(150_000));
+        assert!(
+            daemon.files()["whole.bin"] == [first.clone(), second.clone()].concat(),
+            "in the order of the list"
+        );
+        assert_eq!(daemon.files().len(), 1, "parts are never published");
+        assert_eq!(daemon.head(&made).header("Upload-Concat"), Some(format!("final;{a} {b}").as_str()));
+        // The parts are as they were.
+        assert_eq!((daemon.offset(&a), daemon.offset(&b)), (100_000, 50_000));
+    }
+}
+
+#[test]
+fn an_assembly_that_was_cut_off_begins_anew() {
+    const A: &str = "aa000000000000000000000000000000";
+    const B: &str = "bb000000000000000000000000000000";
+    const MADE: &str = "cc000000000000000000000000000000";
+    let part = json!({ "type": "partial" });
+    let complete = json!({ "type": "complete", "file": null });
+    let kind = json!({ "type": "final", "parts": [A, B, A], "as_given": format!("final;/files/{A} /files/{B} /files/{A}") });
+    let left = DataDir::new();
+    left.leave(A, json!({ "kind": part, "state": complete, "offset": 5, "length": 5 }), Some(b"hello"));
+    left.leave(B, json!({ "kind": part, "state": complete, "offset": 1, "length": 1 }), Some(b" "));
+    // Some of it was copied, and something went wrong at the end.
+    let assembling = json!({ "kind": kind, "state": { "type": "assembling" } });
+    left.leave(MADE, assembling, Some(b"hello h\0\0\0\0\0\0\0\0\0"));
+
+    let daemon = Daemon::start_on(left, &[]);
+    eventually("it is assembled without being asked for", || daemon.files().contains_key("a.txt"));
+    assert_eq!(daemon.offset(&format!("/files/{MADE}")), 11);
+    assert_eq!(daemon.files()["a.txt"], b"hello hello");
+}
+
+#[test]
+fn a_part_that_was_complete_when_the_daemon_died_is_not_waited_for() {
+    let daemon = Daemon::start(&[]);
+    let a = daemon.create("Upload-Concat: partial\nUpload-Length: 11");
+    let made = daemon.create(&format!("Upload-Concat: final;{a}\n{}", filename("whole.txt")));
+    let wire = daemon.begin_patch(&a, 0, 11, b"hello");
+    daemon.wait_for_data(&a, 5);
+    let data = daemon.kill();
+    drop(wire);
+    // The rest of it came, and nobody was left to say so.
+    std::fs::write(data.data_path(id(&a)), "hello world").unwrap();
+
+    let daemon = Daemon::start_on(data, &[]);
+    assert_eq!(daemon.offset(&a), 11);
+    eventually("the final upload is assembled", || daemon.head(&made).offset() == Some(11));
+    assert_eq!(daemon.files()["whole.txt"], b"hello world");
+}
+
+#[test]
+fn asking_for_a_final_upload_does_not_keep_it_from_being_assembled() {
+    let daemon = Daemon::start(&["--durability", "relaxed"]);
+    for _ in 0..30 {
+        let part = daemon.create("Upload-Concat: partial\nUpload-Length: 5");
+        let made = daemon.create(&format!("Upload-Concat: final;{part}"));
+        let is_done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    while !is_done.load(Ordering::Relaxed) {
+                        daemon.head(&made);
+                    }
+                });
+            }
+            daemon.patch(&part, 0, b"hello").expect(204);
+            // Its client looks at it while its last part arrives, and then waits.
+            std::thread::sleep(Duration::from_millis(50));
+            is_done.store(true, Ordering::Relaxed);
+        });
+        eventually("the final upload is assembled", || daemon.head(&made).offset() == Some(5));
+    }
+}

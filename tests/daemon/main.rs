@@ -1,0 +1,29 @@
+//! The daemon as a whole: the real binary, real files, real sockets. Each file is one subject, and reads like a
+//! transcript: what is sent, what comes back, what lies on the disk afterwards.
+//!
+//! What the tus specification says, statement by statement, is the business of the crate `conformance`; here is what
+//! only this daemon promises.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers fail the test that calls them"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod concatenation;
+mod cors;
+mod crash;
+mod downloads;
+mod early_answers;
+mod expiration;
+mod http2;
+mod layout;
+mod leases;
+mod limits;
+mod location;
+mod refusals;
+mod shutdown;
