@@ -69,8 +69,8 @@ pub async fn handle(app: &App, peer: Peer, request: Request<Incoming>) -> Result
     cors::apply(&app.config.cors, &call.headers, preflight, answer.headers_mut());
     answer.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
 
-    let expects = call.headers.contains_key(EXPECT);
-    if answer.status().as_u16() >= 400 && !call.body.is_empty() && !expects {
+    let is_sent = call.body.is_asked_for() || !call.headers.contains_key(EXPECT);
+    if answer.status().as_u16() >= 400 && !call.body.is_empty() && is_sent {
         // Who sends on sees a broken pipe instead of the answer. (Who waits for "100 Continue" sends nothing, and reading
         // would call for it.)
         call.body.drain().await;

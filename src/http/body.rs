@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -26,13 +27,14 @@ const DRAIN_TIME: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub struct RequestBody {
     incoming: Arc<Mutex<Incoming>>,
+    asked_for: Arc<AtomicBool>,
 }
 
 impl RequestBody {
     /// Takes over what hyper reads.
     #[must_use]
     pub fn new(incoming: Incoming) -> Self {
-        Self { incoming: Arc::new(Mutex::new(incoming)) }
+        Self { incoming: Arc::new(Mutex::new(incoming)), asked_for: Arc::default() }
     }
 
     /// How many bytes will come, if it is known.
@@ -45,6 +47,12 @@ impl RequestBody {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.with(|body| body.is_end_stream())
+    }
+
+    /// Somebody has begun to read it: a client that waited for "100 Continue" has got it and sends.
+    #[must_use]
+    pub fn is_asked_for(&self) -> bool {
+        self.asked_for.load(Ordering::Relaxed)
     }
 
     /// The body for the engine. `trailer` reads the one trailer that the protocol knows.
@@ -81,6 +89,7 @@ impl RequestBody {
     }
 
     fn poll_frame(&self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        self.asked_for.store(true, Ordering::Relaxed);
         self.with(|body| Pin::new(body).poll_frame(cx))
     }
 

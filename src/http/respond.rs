@@ -69,7 +69,9 @@ impl From<Problem> for Answer {
         if let Some(seconds) = problem.retry_after {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
-        headers.extend(problem.headers);
+        for (name, value) in problem.headers {
+            headers.insert(name, value);
+        }
         answer
     }
 }

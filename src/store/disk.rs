@@ -113,18 +113,19 @@ impl Shared {
         self.shard(id).join(format!("{id}.json"))
     }
 
-    /// Where a complete upload's bytes are: published, or still under its own name when it is a part, or when its
-    /// publication is under way.
+    /// A complete upload's bytes: under its own name when it is a part or when its publication is under way (then the
+    /// published name may be somebody else's still), or where it was published.
     fn open_complete(&self, upload: &Upload) -> Result<File, StoreError> {
-        let published = match &upload.state {
-            State::Complete { file: Some(name) } => File::open(self.files.join(name)),
-            _ => Err(io::ErrorKind::NotFound.into()),
+        let own = File::open(self.data_path(upload.id));
+        let opened = match (&upload.state, own) {
+            (State::Complete { file: Some(name) }, Err(_)) => File::open(self.files.join(name)),
+            (_, own) => own,
         };
-        published.or_else(|_| File::open(self.data_path(upload.id))).map_err(|error| fault("open", error))
+        opened.map_err(|error| absent(error, "open"))
     }
 
     fn read_sidecar(&self, id: UploadId) -> Result<Sidecar, StoreError> {
-        let json = fs::read(self.sidecar_path(id)).map_err(|error| fault("read the sidecar", error))?;
+        let json = fs::read(self.sidecar_path(id)).map_err(|error| absent(error, "read the sidecar"))?;
         Sidecar::from_json(&json, id).map_err(StoreError::Damaged)
     }
 
@@ -298,10 +299,15 @@ async fn blocking<T: Send + 'static>(
     pool::run(work).await.unwrap_or_else(cut_off)
 }
 
+/// The same for a file whose absence means that there is no such upload. Anywhere else a missing file or directory is
+/// the machine's fault, and a client that heard "not found" would begin again from zero.
+fn absent(error: io::Error, doing: &'static str) -> StoreError {
+    if error.kind() == io::ErrorKind::NotFound { StoreError::NotFound } else { fault(doing, error) }
+}
+
 /// Sorts a fault of the system by what it means for the client.
 fn fault(doing: &'static str, error: io::Error) -> StoreError {
     match error.kind() {
-        io::ErrorKind::NotFound => StoreError::NotFound,
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StoreError::NoSpace,
         _ => StoreError::Io(doing, error),
     }

