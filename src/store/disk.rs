@@ -79,11 +79,9 @@ impl Disk {
         let (uploads, files, keys) = (dir.join("uploads"), dir.join("files"), dir.join("keys"));
         durable.create_dirs(dir, Path::new("uploads"))?;
         durable.create_dirs(dir, Path::new("files"))?;
-        for shard in 0..=u8::MAX {
-            let shard = format!("{shard:02x}");
-            durable.create_dirs(&uploads, Path::new(&shard))?;
-            durable.create_dirs(dir, &Path::new("keys").join(&shard))?;
-        }
+        durable.create_dirs(dir, Path::new("keys"))?;
+        durable.create_shards(&uploads)?;
+        durable.create_shards(&keys)?;
         let epoch = epoch::current(dir);
         let claimed = Mutex::default();
         let shared = Shared { uploads, files, keys, layout, durable, epoch, claimed, _lock: lock };

@@ -26,4 +26,5 @@ mod leases;
 mod limits;
 mod location;
 mod refusals;
+mod resumable;
 mod shutdown;

@@ -128,6 +128,19 @@ impl Durable {
         Ok(())
     }
 
+    /// Makes the 256 directories that uploads are spread over, with one sync for all of them.
+    pub(super) fn create_shards(&self, parent: &Path) -> io::Result<()> {
+        let mut made = false;
+        for shard in 0..=u8::MAX {
+            match fs::create_dir(parent.join(format!("{shard:02x}"))) {
+                Ok(()) => made = true,
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            }
+        }
+        if made { self.sync_dir(parent) } else { Ok(()) }
+    }
+
     /// Cuts a file off, or lengthens it with a hole. Durable only after [`sync_data`](Self::sync_data).
     pub(super) fn set_len(&self, file: &File, len: u64) -> io::Result<()> {
         file.set_len(len)

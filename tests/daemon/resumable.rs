@@ -1,0 +1,287 @@
+//! Resumable.js: chunks in any order, several at once, the same one twice, and both doors.
+
+use std::sync::Arc;
+use std::thread;
+
+use serde_json::Value;
+
+use crate::support::daemon::Daemon;
+use crate::support::wire::Answer;
+use crate::support::{base64, bytes, eventually};
+
+/// A file cut as the client does it: the last chunk is the larger one.
+struct File {
+    identifier: &'static str,
+    name: &'static str,
+    bytes: Vec<u8>,
+    chunk: usize,
+}
+
+impl File {
+    fn new(identifier: &'static str, name: &'static str, len: usize, chunk: usize) -> Self {
+        Self { identifier, name, bytes: bytes(len), chunk }
+    }
+
+    fn count(&self) -> usize {
+        (self.bytes.len() / self.chunk).max(1)
+    }
+
+    fn part(&self, number: usize) -> &[u8] {
+        let end = if number == self.count() { self.bytes.len() } else { number * self.chunk };
+        &self.bytes[(number - 1) * self.chunk..end]
+    }
+
+    fn question(&self) -> String {
+        format!(
+            "/resumable_upload?resumableIdentifier={}&resumableFilename={}&resumableTotalSize={}",
+            self.identifier,
+            self.name,
+            self.bytes.len()
+        )
+    }
+
+    fn path(&self, number: usize) -> String {
+        format!(
+            "{}&resumableChunkNumber={number}&resumableChunkSize={}&resumableTotalChunks={}&resumableCurrentChunkSize={}",
+            self.question(),
+            self.chunk,
+            self.count(),
+            self.part(number).len()
+        )
+    }
+
+    fn put(&self, daemon: &Daemon, number: usize) -> Answer {
+        daemon.ask("POST", &self.path(number), OCTET, self.part(number))
+    }
+
+    fn has(&self, daemon: &Daemon, number: usize) -> bool {
+        match daemon.ask("GET", &self.path(number), "", b"").status {
+            200 => true,
+            204 => false,
+            other => panic!("asked for chunk {number}: {other}"),
+        }
+    }
+
+    fn status(&self, daemon: &Daemon) -> Value {
+        serde_json::from_str(&daemon.ask("GET", &self.question(), "", b"").expect(200).text()).unwrap()
+    }
+}
+
+const OCTET: &str = "Content-Type: application/octet-stream";
+
+#[test]
+fn chunks_come_in_any_order_and_the_last_one_publishes() {
+    let daemon = Daemon::start(&[]);
+    let file = File::new("7-a", "a.bin", 75_000, 10_000);
+    assert_eq!(file.status(&daemon)["status"], "not_found");
+    for (done, number) in [3, 7, 1, 2, 6, 4].into_iter().enumerate() {
+        assert!(!file.has(&daemon, number));
+        file.put(&daemon, number).expect(200);
+        assert!(file.has(&daemon, number));
+        assert_eq!(file.status(&daemon)["chunks_present"], done + 1);
+        assert!(daemon.files().is_empty());
+    }
+    file.put(&daemon, 5).expect(200);
+    assert_eq!(daemon.files()["a.bin"], file.bytes);
+    let status = file.status(&daemon);
+    assert_eq!((&status["status"], &status["size"]), (&"complete".into(), &75_000.into()));
+    assert_eq!(daemon.ask("GET", status["url"].as_str().unwrap(), "", b"").expect(200).body, file.bytes);
+    // A client that did not hear the last answer asks and sends once more; there is still one file.
+    assert!(file.has(&daemon, 5));
+    file.put(&daemon, 5).expect(200);
+    assert_eq!(daemon.files().len(), 1);
+}
+
+#[test]
+fn all_chunks_at_once_and_each_of_them_twice_make_one_file() {
+    let daemon = Arc::new(Daemon::start(&[]));
+    let file = Arc::new(File::new("16-b", "b.bin", 1_600_000, 100_000));
+    let requests: Vec<_> = (0..32)
+        .map(|n| {
+            let (daemon, file) = (Arc::clone(&daemon), Arc::clone(&file));
+            thread::spawn(move || file.put(&daemon, n % 16 + 1).status)
+        })
+        .collect();
+    for request in requests {
+        // Whoever lost its place is told to come again.
+        let status = request.join().unwrap();
+        assert!([200, 423].contains(&status), "{status}");
+    }
+    eventually("the file is there", || daemon.files().contains_key("b.bin"));
+    assert_eq!(daemon.files().into_iter().collect::<Vec<_>>(), [("b.bin".to_owned(), file.bytes.clone())]);
+}
+
+#[test]
+fn a_chunk_that_was_cut_is_not_there() {
+    let daemon = Daemon::start(&[]);
+    let file = File::new("3-c", "c.bin", 30_000, 10_000);
+    file.put(&daemon, 1).expect(200);
+    let mut wire = daemon.connect();
+    wire.send_head("POST", &file.path(2), OCTET, Some(10_000));
+    wire.send(&file.part(2)[..9_999]);
+    wire.reset();
+    assert!(!file.has(&daemon, 2));
+    file.put(&daemon, 3).expect(200);
+    assert!(daemon.files().is_empty());
+    file.put(&daemon, 2).expect(200);
+    assert_eq!(daemon.files()["c.bin"], file.bytes);
+}
+
+#[test]
+fn chunks_survive_a_kill_and_a_restart() {
+    let daemon = Daemon::start(&[]);
+    let file = File::new("4-d", "d.bin", 40_000, 10_000);
+    file.put(&daemon, 4).expect(200);
+    file.put(&daemon, 2).expect(200);
+    let daemon = Daemon::start_on(daemon.kill(), &[]);
+    assert_eq!([1, 2, 3, 4].map(|number| file.has(&daemon, number)), [false, true, false, true]);
+    file.put(&daemon, 1).expect(200);
+    file.put(&daemon, 3).expect(200);
+    assert_eq!(daemon.files()["d.bin"], file.bytes);
+}
+
+#[test]
+fn what_contradicts_is_refused_and_changes_nothing() {
+    let daemon = Daemon::start(&[]);
+    let file = File::new("3-e", "e.bin", 30_000, 10_000);
+    file.put(&daemon, 1).expect(200);
+    let good = file.path(2);
+    for (path, body) in [
+        (good.replace("ChunkNumber=2", "ChunkNumber=0"), file.part(2)),
+        (good.replace("ChunkNumber=2", "ChunkNumber=4"), file.part(2)),
+        (good.replace("ChunkNumber=2", "ChunkNumber=x"), file.part(2)),
+        (good.replace("TotalChunks=3", "TotalChunks=9"), file.part(2)),
+        (good.replace("ChunkSize=10000", "ChunkSize=15000"), file.part(2)),
+        (good.replace("ChunkSize=10000", "ChunkSize=0"), file.part(2)),
+        (good.replace("CurrentChunkSize=10000", "CurrentChunkSize=9"), file.part(2)),
+        (good.replace("resumableIdentifier=3-e", "resumableIdentifier="), file.part(2)),
+        (good.clone(), &file.part(2)[..9_999]),
+        (good.clone(), &file.bytes[..10_001]),
+    ] {
+        let answer = daemon.ask("POST", &path, OCTET, body);
+        assert_eq!(answer.status, 400, "{path}: {}", answer.text());
+        assert!(answer.code().starts_with("ERR_"), "{}", answer.text());
+        assert_eq!([1, 2, 3].map(|number| file.has(&daemon, number)), [true, false, false], "{path}");
+    }
+}
+
+#[test]
+fn forms_and_base64_and_the_relatives_are_understood() {
+    let daemon = Daemon::start(&["--resumable-prefix", "up_"]);
+    let form = |fields: &[(&str, &str)], file: &str| {
+        let mut body = String::new();
+        for (name, value) in fields {
+            body += &format!("--B\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
+        }
+        body + &format!("--B\r\nContent-Disposition: form-data; name=\"file\"{file}\r\n--B--\r\n")
+    };
+    for (prefix, name) in [("resumable", "r.txt"), ("flow", "f.txt"), ("", "s.txt"), ("up_", "u.txt")] {
+        let spell = |key: &str| match prefix {
+            "" => key[..1].to_lowercase() + &key[1..],
+            prefix => format!("{prefix}{key}"),
+        };
+        let keys =
+            ["ChunkNumber", "ChunkSize", "TotalSize", "TotalChunks", "Identifier", "Filename"].map(spell);
+        let values = ["1", "10", "5", "1", name, name];
+        let fields: Vec<_> = keys.iter().map(String::as_str).zip(values).collect();
+        let body =
+            form(&fields, "; filename=\"blob\"\r\nContent-Type: application/octet-stream\r\n\r\nhello");
+        let answer = daemon.ask(
+            "POST",
+            "/resumable_upload",
+            "Content-Type: multipart/form-data; boundary=B",
+            body.as_bytes(),
+        );
+        answer.expect(200);
+        assert_eq!(daemon.files()[name], b"hello");
+    }
+    let file = File::new("1-g", "g.bin", 5_000, 10_000);
+    let url = format!("data:application/octet-stream;base64,{}", base64(&file.bytes));
+    let body = form(&[], &format!("\r\n\r\n{url}"));
+    daemon
+        .ask("POST", &file.path(1), "Content-Type: multipart/form-data; boundary=B", body.as_bytes())
+        .expect(200);
+    assert_eq!(daemon.files()["g.bin"], file.bytes);
+}
+
+#[test]
+fn what_chunks_began_tus_can_look_at_and_finish() {
+    let daemon = Daemon::start(&[]);
+    let file = File::new("4-h", "h.bin", 40_000, 10_000);
+    for number in [1, 2, 4] {
+        file.put(&daemon, number).expect(200);
+    }
+    let id = daemon.uploads().keys().find_map(|name| name.strip_suffix(".json").map(str::to_owned)).unwrap();
+    let upload = format!("/files/{}", id.rsplit('/').next().unwrap());
+    assert_eq!(daemon.offset(&upload), 20_000);
+    daemon.patch(&upload, 20_000, &file.bytes[20_000..25_000]).expect(204);
+    // Chunks again: what lies beyond the gap was given up for the bytes in between.
+    assert_eq!([1, 2, 3, 4].map(|number| file.has(&daemon, number)), [true, true, false, false]);
+    file.put(&daemon, 4).expect(200);
+    assert_eq!(daemon.offset(&upload), 20_000);
+    daemon.patch(&upload, 20_000, &file.bytes[20_000..]).expect(204);
+    assert_eq!(daemon.files()["h.bin"], file.bytes);
+    assert!(file.has(&daemon, 3));
+}
+
+#[test]
+fn a_digest_is_checked_before_the_file_is_published() {
+    use sha1::Digest as _;
+    let daemon = Daemon::start(&["--verify"]);
+    let file = File::new("2-i", "i.bin", 20_000, 10_000);
+    let path = |number, digest: &[u8]| {
+        let digest = base64(digest).replace('+', "%2B").replace('=', "%3D");
+        format!("{}&resumableDigest=sha1:{digest}", file.path(number))
+    };
+    let wrong = sha1::Sha1::digest(b"something else");
+    daemon.ask("POST", &path(1, &wrong), OCTET, file.part(1)).expect(200);
+    daemon.ask("POST", &path(2, &wrong), OCTET, file.part(2)).expect_code(409, "ERR_DIGEST_MISMATCH");
+    assert!(daemon.files().is_empty() && daemon.uploads().is_empty());
+    let right = sha1::Sha1::digest(&file.bytes);
+    for number in [2, 1] {
+        daemon.ask("POST", &path(number, &right), OCTET, file.part(number)).expect(200);
+    }
+    assert_eq!(daemon.files()["i.bin"], file.bytes);
+}
+
+#[test]
+fn people_with_equal_names_are_told_apart() {
+    let daemon = Daemon::start(&["--resumable-scope", "header:X-User"]);
+    let file = File::new("1-j", "j.bin", 5_000, 10_000);
+    daemon.ask("POST", &file.path(1), OCTET, file.part(1)).expect_code(403, "ERR_NO_SCOPE");
+    for user in ["anna", "bert"] {
+        let whose = format!("X-User: {user}");
+        daemon.ask("GET", &file.path(1), &whose, b"").expect(204);
+        daemon.ask("POST", &file.path(1), &format!("{OCTET}\n{whose}"), file.part(1)).expect(200);
+    }
+    assert_eq!(daemon.files().into_keys().collect::<Vec<_>>(), ["j (2).bin", "j.bin"]);
+}
+
+#[test]
+fn hostile_names_stay_below_the_files() {
+    let daemon = Daemon::start(&[]);
+    for (name, stored) in [("..%2F..%2Fetc%2Fpasswd", "passwd"), ("%00%0a", "__"), ("..", "upload")] {
+        let file = File {
+            identifier: "x",
+            name: Box::leak(name.to_owned().into_boxed_str()),
+            bytes: bytes(100),
+            chunk: 100,
+        };
+        file.put(&daemon, 1).expect(200);
+        assert!(daemon.files().values().all(|contents| *contents == file.bytes), "{name}");
+        assert!(
+            daemon.files().keys().any(|kept| kept.contains(stored)),
+            "{name}: {:?}",
+            daemon.files().keys()
+        );
+    }
+}
+
+#[test]
+fn abandoned_chunks_expire_by_their_own_rule() {
+    let daemon = Daemon::start(&["--resumable-expire-after", "1s"]);
+    let file = File::new("2-k", "k.bin", 20_000, 10_000);
+    file.put(&daemon, 1).expect(200);
+    eventually("nothing is left of it", || daemon.uploads().is_empty());
+    assert_eq!(file.status(&daemon)["status"], "not_found");
+}
