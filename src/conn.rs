@@ -9,6 +9,7 @@ use std::time::Duration;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulConnection;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 
@@ -62,14 +63,7 @@ pub async fn serve(app: Arc<App>, mut io: impl Stream, peer: Peer, closing: Canc
                 // A client that closes its side after the body still wants the answer.
                 .half_close(true)
                 .serve_connection(io, service);
-            let mut connection = pin!(connection);
-            tokio::select! {
-                result = &mut connection => result,
-                () = closing.cancelled() => {
-                    connection.as_mut().graceful_shutdown();
-                    connection.await
-                }
-            }
+            drive(connection, closing).await
         }
         Version::Http2 => {
             let connection = http2::Builder::new(TokioExecutor::new())
@@ -81,18 +75,26 @@ pub async fn serve(app: Arc<App>, mut io: impl Stream, peer: Peer, closing: Canc
                 .keep_alive_interval(PING_EVERY)
                 .keep_alive_timeout(PING_EVERY)
                 .serve_connection(io, service);
-            let mut connection = pin!(connection);
-            tokio::select! {
-                result = &mut connection => result,
-                () = closing.cancelled() => {
-                    connection.as_mut().graceful_shutdown();
-                    connection.await
-                }
-            }
+            drive(connection, closing).await
         }
     };
     if let Err(error) = result {
         tracing::debug!(%peer, %error, "connection ended");
+    }
+}
+
+/// Polls a connection to its end; once `closing` is there, to the end of the requests that run then.
+async fn drive<C: GracefulConnection<Error = hyper::Error>>(
+    connection: C,
+    closing: CancellationToken,
+) -> Result<(), hyper::Error> {
+    let mut connection = pin!(connection);
+    tokio::select! {
+        result = &mut connection => result,
+        () = closing.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
     }
 }
 

@@ -5,22 +5,21 @@
 //! recorded together, by one sync. A chunk is there when it is recorded, never before; and the request that records the
 //! last one publishes the file, once, whichever chunk that is.
 
+mod session;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use jiff::Timestamp;
-use tokio::sync::oneshot;
-use tokio::time::{Instant, timeout_at};
+
+use self::session::Session;
 
 use super::chunks::{Chunks, ClientKey, Contradiction};
-use super::lease::{Lease, Leases};
-use super::progress::Progress;
-use super::receive::{End, Reception};
 use super::{
-    Body, Checksum, ChecksumPlan, Interruption, Kind, Length, Metadata, NewUpload, Pieces, State, Upload,
-    UploadError, Uploads,
+    Body, Checksum, Interruption, Kind, Length, Metadata, NewUpload, Pieces, State, Upload, UploadError,
+    Uploads,
 };
-use crate::store::{Store, StoreError, Writer as _};
+use crate::store::{Store, StoreError};
 
 /// What a client says of the upload with each of its chunks.
 #[derive(Debug, Clone)]
@@ -71,27 +70,6 @@ impl<S: Store> Seats<S> {
             by_key.remove(&key);
         }
     }
-}
-
-/// The chunks of one upload that are under way.
-struct Session<S: Store> {
-    engine: Uploads<S>,
-    lease: Lease,
-    /// As it was last recorded.
-    upload: Mutex<Upload>,
-    writers: Leases<u64>,
-    commits: Mutex<Commits>,
-}
-
-/// Chunks that were written, each with who waits for its record.
-type Batch = Vec<(u64, oneshot::Sender<Result<(), UploadError>>)>;
-
-#[derive(Default)]
-struct Commits {
-    /// Written, and to be recorded.
-    waiting: Batch,
-    /// Somebody is recording.
-    running: bool,
 }
 
 enum Seated<S: Store> {
@@ -215,13 +193,7 @@ impl<S: Store> Uploads<S> {
             return Ok(Seated::Complete(Box::new(upload)));
         }
         let upload = as_filling(upload, &filling.chunks)?;
-        let session = Session {
-            engine: self.clone(),
-            lease,
-            upload: Mutex::new(upload),
-            writers: Leases::default(),
-            commits: Mutex::default(),
-        };
+        let session = Session::new(self.clone(), lease, upload);
         let session = Arc::new(session);
         *seat = Arc::downgrade(&session);
         Ok(Seated::Open(session))
@@ -254,151 +226,4 @@ fn as_filling(mut upload: Upload, cut: &Chunks) -> Result<Upload, Contradiction>
         upload.state = State::Filling(chunks);
     }
     Ok(upload)
-}
-
-impl<S: Store> Session<S> {
-    fn snapshot(&self) -> Upload {
-        self.upload.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Receives a chunk's bytes to their place.
-    async fn receive<B: Pieces>(
-        &self,
-        at: Upload,
-        end: u64,
-        chunk: Chunk<B>,
-        lease: &Lease<u64>,
-    ) -> Result<(), UploadError> {
-        let rules = self.engine.rules();
-        let start = at.offset;
-        let writer = self.engine.inner.store.writer(&at).await?;
-        let (progress, asks) = Progress::new(start);
-        let body = Body { checksum: ChecksumPlan::None, ..chunk.body };
-        let mut reception = Reception::new(self.engine.inner.store.clone(), writer, at, body, end);
-        let revoked = async {
-            tokio::select! {
-                cause = self.lease.revoked() => cause,
-                cause = lease.revoked() => cause,
-            }
-        };
-        let ended = reception.run(revoked, &progress, asks, rules.idle_timeout).await;
-        let flushed = reception.flush().await;
-        let (_, _, written) = reception.into_parts();
-        let wrong_size =
-            |given| Contradiction::BodySize { number: chunk.number, expected: end - start, given };
-        match ended {
-            End::Finished if written == end => Ok(flushed?),
-            End::Finished => {
-                flushed?;
-                Err(wrong_size(written - start).into())
-            }
-            End::Overlong => Err(wrong_size(end - start + 1).into()),
-            End::Cut(cause) => Err(UploadError::Unverified(cause)),
-            End::Fault(fault) => Err(fault.into()),
-        }
-    }
-
-    /// Waits until a newer request has brought the chunk, or has failed to.
-    async fn wait_for(&self, number: u64) -> Result<(), UploadError> {
-        let deadline = Instant::now() + self.engine.rules().idle_timeout;
-        loop {
-            let holder = self.writers.holder(number);
-            let changed = holder.as_ref().map(|holder| holder.changed());
-            let is_there = match self.snapshot().state {
-                State::Filling(chunks) => chunks.contains(number),
-                _ => true,
-            };
-            if is_there {
-                return Ok(());
-            }
-            let failed = || UploadError::Unverified(Interruption::TakenOver);
-            timeout_at(deadline, changed.ok_or_else(failed)?).await.map_err(|_| failed())?;
-        }
-    }
-
-    /// Has a written chunk recorded. Whoever comes while others are being recorded is recorded with the next ones.
-    async fn commit(&self, number: u64, digest: Option<Checksum>) -> Result<(), UploadError> {
-        let (sender, recorded) = oneshot::channel();
-        let is_first = {
-            let mut commits = self.commits.lock().unwrap_or_else(PoisonError::into_inner);
-            commits.waiting.push((number, sender));
-            !std::mem::replace(&mut commits.running, true)
-        };
-        if is_first {
-            while let Some(batch) = self.next_batch() {
-                self.record(batch, digest.as_ref()).await;
-            }
-        }
-        recorded.await.unwrap_or(Err(UploadError::Busy))
-    }
-
-    fn next_batch(&self) -> Option<Batch> {
-        let mut commits = self.commits.lock().unwrap_or_else(PoisonError::into_inner);
-        let batch = std::mem::take(&mut commits.waiting);
-        commits.running = !batch.is_empty();
-        commits.running.then_some(batch)
-    }
-
-    async fn record(&self, batch: Batch, digest: Option<&Checksum>) {
-        let numbers: Vec<u64> = batch.iter().map(|(number, _)| *number).collect();
-        let result = self.record_chunks(&numbers, digest).await;
-        let mut result = Some(result);
-        for (_, waiting) in batch {
-            // One of them gets the error itself, the others its kind.
-            let told = match &result {
-                Some(Err(error)) => Err(same_kind(error)),
-                _ => Ok(()),
-            };
-            let told = if told.is_err() { result.take().unwrap_or(told) } else { told };
-            // Who does not wait any more will ask again.
-            let _ = waiting.send(told);
-        }
-    }
-
-    async fn record_chunks(&self, numbers: &[u64], digest: Option<&Checksum>) -> Result<(), UploadError> {
-        let store = &self.engine.inner.store;
-        let mut upload = self.snapshot();
-        let State::Filling(chunks) = &mut upload.state else { return Ok(()) };
-        numbers.iter().for_each(|number| chunks.insert(*number));
-        let complete = chunks.are_complete();
-        upload.offset = chunks.offset();
-        upload.modified = Timestamp::now();
-        upload.expires = self.engine.expiry_from(upload.modified, upload.key);
-        store.writer(&upload).await?.sync().await?;
-        if complete && let Err(error) = self.check_digest(&upload, digest).await {
-            // Nothing of it can be trusted, and asking for it again chunk by chunk would find all of them there.
-            store.remove(&upload).await?;
-            self.lease.give_up();
-            return Err(error);
-        }
-        if complete {
-            // Recorded as a plain upload with all its bytes: a crash before its publication finds it and publishes it.
-            upload.state = State::Receiving;
-            store.save(&upload).await?;
-            upload = self.engine.complete(upload).await?;
-        } else {
-            store.save(&upload).await?;
-        }
-        *self.upload.lock().unwrap_or_else(PoisonError::into_inner) = upload;
-        Ok(())
-    }
-
-    async fn check_digest(&self, upload: &Upload, digest: Option<&Checksum>) -> Result<(), UploadError> {
-        let Some(digest) = digest.filter(|_| self.engine.rules().verify) else { return Ok(()) };
-        let algorithm = digest.algorithm();
-        let writer = self.engine.inner.store.writer(upload).await?;
-        let hasher = writer.digest(0..upload.offset, algorithm.hasher()).await?;
-        if digest.matches(hasher) { Ok(()) } else { Err(UploadError::ChecksumMismatch { algorithm }) }
-    }
-}
-
-/// An error for each of those who waited for the same thing.
-fn same_kind(error: &UploadError) -> UploadError {
-    match error {
-        UploadError::NoSpace => UploadError::NoSpace,
-        UploadError::ChecksumMismatch { algorithm } => {
-            UploadError::ChecksumMismatch { algorithm: *algorithm }
-        }
-        _ => UploadError::Busy,
-    }
 }

@@ -1,10 +1,15 @@
 //! Looking at an upload without disturbing a healthy transfer.
 
-use tokio::time::{Instant, timeout_at};
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::lease::PATIENCE;
 use super::{State, Upload, UploadError, UploadId, Uploads};
 use crate::store::Store;
+
+/// How long an append that may be at its end gets to come to it before it is asked for a checkpoint.
+const SETTLE: Duration = Duration::from_millis(50);
 
 impl<S: Store> Uploads<S> {
     /// The upload as it may be told now: everything up to its offset is as durable as the store promises.
@@ -32,6 +37,11 @@ impl<S: Store> Uploads<S> {
                     return self.detached(async move { engine.open(&lease).await }).await;
                 }
                 Some(progress) => {
+                    // A client that lost its connection asks at once, when the last of what it sent is still on its way
+                    // through our socket. Told an offset now, it would find it passed a moment later.
+                    if timeout(SETTLE, changed.as_mut()).await.is_ok() {
+                        continue;
+                    }
                     if let Some(offset) = progress.checkpoint().await {
                         let upload = self.inner.store.peek(id).await?;
                         return Ok(Upload { offset, ..upload });
