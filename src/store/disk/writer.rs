@@ -5,6 +5,8 @@ use std::io::{self, IoSlice};
 use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use rustix::io::{Errno, pwritev};
@@ -17,6 +19,9 @@ use crate::upload::Hasher;
 /// As many pieces as one `pwritev` takes (IOV_MAX).
 const PIECES: usize = 1024;
 
+/// Copying a whole batch takes a tenth of this.
+const SLOW: Duration = Duration::from_millis(5);
+
 /// How much is read back at a time to be hashed.
 const READ_BACK: usize = 256 * 1024;
 
@@ -25,11 +30,13 @@ pub struct DiskWriter {
     file: Arc<File>,
     durable: Arc<Durable>,
     position: u64,
+    /// The last write had to wait.
+    slow: Arc<AtomicBool>,
 }
 
 impl DiskWriter {
     pub(super) fn new(file: File, durable: Arc<Durable>, position: u64) -> Self {
-        Self { file: Arc::new(file), durable, position }
+        Self { file: Arc::new(file), durable, position, slow: Arc::default() }
     }
 }
 
@@ -37,8 +44,16 @@ impl Writer for DiskWriter {
     fn write(&mut self, batch: Vec<Bytes>) -> impl Future<Output = Written> + Send + 'static {
         let (file, position) = (Arc::clone(&self.file), self.position);
         self.position += batch.iter().map(|piece| piece.len() as u64).sum::<u64>();
-        // A large write is made to wait when the disk falls behind.
-        let work = pool::run(move || pool::while_waiting(|| write_all_at(&file, batch, position)));
+        let slow = Arc::clone(&self.slow);
+        let work = pool::run(move || {
+            let began = Instant::now();
+            let write = || write_all_at(&file, batch, position);
+            // A write ends in memory, until the disk falls behind and writers are made to wait: then it is one that
+            // waits, and must not keep others from their turn.
+            let written = if slow.load(Ordering::Relaxed) { pool::while_waiting(write) } else { write() };
+            slow.store(began.elapsed() > SLOW, Ordering::Relaxed);
+            written
+        });
         async move {
             let cut_off = || fault("write", io::Error::other("a disk thread panicked"));
             work.await.unwrap_or_else(|| Written { bytes: 0, fault: Some(cut_off()) })
