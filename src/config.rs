@@ -10,14 +10,14 @@ mod url;
 
 use std::{borrow::Cow, path::PathBuf, time::Duration};
 
-pub(crate) use self::units::{parse_connections, parse_grace, parse_switch, parse_timeout};
+pub(crate) use self::units::{parse_amount, parse_connections, parse_grace, parse_switch, parse_timeout};
 pub use self::{
     cors::{CorsPolicy, OriginPattern},
     listen::ListenAddr,
     log::{LogConfig, LogFilter, LogFormat},
     proxies::{TrustedPeer, TrustedProxies},
     resumable::{ResumableConfig, ResumablePath, Scope},
-    units::{ExpireAfter, MaxSize},
+    units::{ExpireAfter, MaxSize, PeerLimit},
     url::{BasePath, PublicUrl},
 };
 use crate::{
@@ -42,6 +42,8 @@ pub struct Config {
     pub layout: Layout,
     /// What has to have happened to bytes before they are acknowledged.
     pub durability: Durability,
+    /// How much of the disk uploads leave free, in bytes.
+    pub reserve: u64,
     /// The largest upload in bytes; `None`: no limit.
     pub max_size: Option<u64>,
     /// How long after its last byte an unfinished upload expires; `None`: never.
@@ -76,12 +78,23 @@ pub struct Features {
 pub struct Limits {
     /// How long the head of a request may take. Never zero.
     pub header_timeout: Duration,
-    /// How long a body may go without a single byte before it is interrupted. Never zero.
-    pub idle_timeout: Duration,
+    /// How slow a body may be before it is interrupted. Its idle limit is never zero.
+    pub pace: Pace,
     /// How many connections may be open at once. Never zero.
     pub max_connections: u32,
+    /// How many of them may come from one address; `None`: any number.
+    pub max_connections_per_peer: Option<u32>,
     /// How long running requests may take to end when the daemon stops. Zero: not at all.
     pub shutdown_timeout: Duration,
+}
+
+/// How slow a body may be. Measured is the time that the daemon waits for the client, and never the whole time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    /// The longest time without a single byte.
+    pub idle: Duration,
+    /// The fewest bytes in a minute of waiting. Zero: any number.
+    pub least: u64,
 }
 
 /// Why a value was refused. The text follows the quoted value and says what is allowed:
@@ -121,6 +134,7 @@ impl Config {
             data_dir: storage.data_dir,
             layout: storage.layout,
             durability: storage.durability,
+            reserve: storage.reserve,
             max_size: uploads.max_size.0,
             expire_after: uploads.expire_after.0,
             verify: uploads.verify,
@@ -138,8 +152,9 @@ impl Config {
             cors: check_cors(browsers.cors_origin, browsers.cors_credentials)?,
             limits: Limits {
                 header_timeout: limits.header_timeout,
-                idle_timeout: limits.idle_timeout,
+                pace: Pace { idle: limits.idle_timeout, least: limits.min_rate },
                 max_connections: limits.max_connections,
+                max_connections_per_peer: limits.max_connections_per_peer.0,
                 shutdown_timeout: limits.shutdown_timeout,
             },
             log: LogConfig { filter: log.log_level, format: log.log_format },
@@ -199,8 +214,9 @@ mod tests {
             config.limits,
             Limits {
                 header_timeout: Duration::from_secs(10),
-                idle_timeout: Duration::from_secs(60),
+                pace: Pace { idle: Duration::from_secs(60), least: 30 },
                 max_connections: 10_000,
+                max_connections_per_peer: Some(256),
                 shutdown_timeout: Duration::from_secs(20),
             }
         );

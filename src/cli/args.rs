@@ -9,8 +9,9 @@ use clap::{Parser, Subcommand, ValueEnum, builder::PossibleValue};
 
 use crate::{
     config::{
-        BasePath, ExpireAfter, ListenAddr, LogFilter, LogFormat, MaxSize, OriginPattern, PublicUrl,
-        ResumablePath, Scope, TrustedPeer, parse_connections, parse_grace, parse_switch, parse_timeout,
+        BasePath, ExpireAfter, ListenAddr, LogFilter, LogFormat, MaxSize, OriginPattern, PeerLimit,
+        PublicUrl, ResumablePath, Scope, TrustedPeer, parse_amount, parse_connections, parse_grace,
+        parse_switch, parse_timeout,
     },
     store::{disk::layout::Layout, durability::Durability},
 };
@@ -105,6 +106,10 @@ pub struct StorageArgs {
     #[arg(long, value_name = "WHEN", env = "RESUMED_DURABILITY", default_value = "strict")]
     #[arg(hide_possible_values = true)]
     pub durability: Durability,
+    /// Room on the disk that uploads leave free, or none; what does not fit is refused
+    #[arg(long, value_name = "SIZE", env = "RESUMED_RESERVE", value_parser = parse_amount)]
+    #[arg(default_value = "64MiB")]
+    pub reserve: u64,
 }
 
 /// What clients may do.
@@ -179,10 +184,17 @@ pub struct LimitArgs {
     #[arg(long, value_name = "TIME", env = "RESUMED_IDLE_TIMEOUT", value_parser = parse_timeout)]
     #[arg(default_value = "60s")]
     pub idle_timeout: Duration,
+    /// Fewest bytes that a body brings in a minute before it is interrupted, or none
+    #[arg(long, value_name = "SIZE", env = "RESUMED_MIN_RATE", value_parser = parse_amount)]
+    #[arg(default_value = "30B")]
+    pub min_rate: u64,
     /// Most connections open at once
     #[arg(long, value_name = "N", env = "RESUMED_MAX_CONNECTIONS", value_parser = parse_connections)]
     #[arg(default_value = "10000")]
     pub max_connections: u32,
+    /// The same for each address, but this machine's and trusted proxies', or none
+    #[arg(long, value_name = "N", env = "RESUMED_MAX_CONNECTIONS_PER_PEER", default_value = "256")]
+    pub max_connections_per_peer: PeerLimit,
     /// Longest wait for running requests when stopping
     #[arg(long, value_name = "TIME", env = "RESUMED_SHUTDOWN_TIMEOUT", value_parser = parse_grace)]
     #[arg(default_value = "20s")]

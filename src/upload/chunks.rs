@@ -186,6 +186,16 @@ impl Chunks {
         self.present.iter().map(|(first, last)| last - first + 1).sum()
     }
 
+    /// How many bytes they have.
+    #[must_use]
+    pub fn present_bytes(&self) -> u64 {
+        let bytes = |(first, last): &(u64, u64)| {
+            let start = self.range(*first).map_or(0, |range| range.start);
+            self.range(*last).map_or(0, |range| range.end).saturating_sub(start)
+        };
+        self.present.iter().map(bytes).sum()
+    }
+
     /// All are there.
     #[must_use]
     pub fn are_complete(&self) -> bool {
