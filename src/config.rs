@@ -21,8 +21,8 @@ pub use self::{
     url::{BasePath, PublicUrl},
 };
 use crate::{
-    cli::Args,
-    store::{disk::layout::Layout, durability::Durability},
+    cli::{Args, StorageArgs},
+    store::disk::DiskOptions,
 };
 
 /// Everything the daemon was told, in the form it needs. Nothing in it contradicts anything else.
@@ -38,12 +38,8 @@ pub struct Config {
     pub trusted_proxies: TrustedProxies,
     /// The directory of finished files and of uploads in progress.
     pub data_dir: PathBuf,
-    /// Where below it a finished file gets which name.
-    pub layout: Layout,
-    /// What has to have happened to bytes before they are acknowledged.
-    pub durability: Durability,
-    /// How much of the disk uploads leave free, in bytes.
-    pub reserve: u64,
+    /// How uploads are kept there.
+    pub disk: DiskOptions,
     /// The largest upload in bytes; `None`: no limit.
     pub max_size: Option<u64>,
     /// How long after its last byte an unfinished upload expires; `None`: never.
@@ -131,10 +127,8 @@ impl Config {
             base_path: serving.base_path,
             public_url: serving.public_url,
             trusted_proxies: serving.trusted_proxy.into_iter().collect(),
-            data_dir: storage.data_dir,
-            layout: storage.layout,
-            durability: storage.durability,
-            reserve: storage.reserve,
+            data_dir: storage.dir.data_dir.clone(),
+            disk: disk_options(storage),
             max_size: uploads.max_size.0,
             expire_after: uploads.expire_after.0,
             verify: uploads.verify,
@@ -160,6 +154,13 @@ impl Config {
             log: LogConfig { filter: log.log_level, format: log.log_format },
         })
     }
+}
+
+/// How uploads are kept, as typed.
+#[must_use]
+pub fn disk_options(storage: StorageArgs) -> DiskOptions {
+    let StorageArgs { dir: _, layout, durability, reserve } = storage;
+    DiskOptions { layout, durability, reserve }
 }
 
 fn check_listen(addresses: Vec<ListenAddr>) -> Result<Vec<ListenAddr>, ConfigError> {
@@ -192,6 +193,7 @@ fn check_cors(origins: Vec<OriginPattern>, credentials: bool) -> Result<CorsPoli
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::durability::Durability;
 
     fn config(flags: &[&str]) -> Result<Config, ConfigError> {
         Config::from_args(Args::from_flags(flags))
@@ -205,7 +207,7 @@ mod tests {
         assert_eq!(config.public_url, None);
         assert_eq!(config.trusted_proxies, TrustedProxies::default());
         assert_eq!(config.data_dir, PathBuf::from("./data"));
-        assert_eq!(config.durability, Durability::Strict);
+        assert_eq!(config.disk.durability, Durability::Strict);
         assert_eq!(config.max_size, None);
         assert_eq!(config.expire_after, Some(Duration::from_secs(24 * 3600)));
         assert_eq!(config.features, Features { download: true, termination: true, concatenation: true });

@@ -135,7 +135,7 @@ mod tests {
     use super::*;
     use crate::cli::Args;
     use crate::config::Config;
-    use crate::store::disk::{Disk, DiskOptions};
+    use crate::store::disk::Disk;
     use crate::upload::{Rules, Uploads};
 
     #[tokio::test]
@@ -159,10 +159,8 @@ mod tests {
     async fn a_crowded_address_is_told_so_and_can_read_it() {
         let dir = tempfile::tempdir().unwrap();
         let config = Config::from_args(Args::from_flags(&[])).unwrap();
-        let options =
-            DiskOptions { layout: config.layout.clone(), durability: config.durability, reserve: 0 };
         let rules = Rules { max_size: None, expire_after: None, fill_expire_after: None, verify: false };
-        let uploads = Uploads::new(Disk::open(dir.path(), options).unwrap(), rules);
+        let uploads = Uploads::new(Disk::open(dir.path(), config.disk.clone()).unwrap(), rules);
         let app = Arc::new(App { config, uploads });
         for request in [
             "POST /files/ HTTP/1.1\r\nHost: a\r\nOrigin: https://b.example\r\nUpload-Length: 1\r\n\r\n",

@@ -20,7 +20,7 @@ use crate::cli;
 use crate::config::Config;
 use crate::conn;
 use crate::http::App;
-use crate::store::disk::{Disk, DiskOptions};
+use crate::store::disk::Disk;
 use crate::upload::{Rules, Uploads};
 
 /// After running out of file descriptors or memory, accepting is tried again this much later.
@@ -55,9 +55,7 @@ pub enum StartError {
 /// # Errors
 /// Only at start; what happens later is logged and served on.
 pub async fn run(config: Config) -> Result<(), StartError> {
-    let options =
-        DiskOptions { layout: config.layout.clone(), durability: config.durability, reserve: config.reserve };
-    let store = Disk::open(&config.data_dir, options)
+    let store = Disk::open(&config.data_dir, config.disk.clone())
         .map_err(|reason| StartError::Store { path: config.data_dir.display().to_string(), reason })?;
     let rules = Rules {
         max_size: config.max_size,

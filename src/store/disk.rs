@@ -16,6 +16,8 @@ mod assemble;
 mod durable;
 mod epoch;
 pub mod file_name;
+pub mod fsck;
+mod keys;
 pub mod layout;
 mod pool;
 mod publish;
@@ -25,6 +27,7 @@ mod scan;
 mod shared_sync;
 mod sidecar;
 mod space;
+pub mod survey;
 mod suspects;
 mod writer;
 
@@ -68,8 +71,8 @@ struct Shared {
     claimed: Mutex<HashSet<PathBuf>>,
     space: Arc<Space>,
     suspects: Arc<Suspects>,
-    /// Keeps a second daemon out of the directory, as long as it is open.
-    _lock: File,
+    /// Keeps a second daemon out of the directory, as long as it is open. `None`: for looking only.
+    _lock: Option<File>,
 }
 
 /// How a store in a directory is to be kept.
@@ -89,27 +92,15 @@ impl Disk {
     /// # Errors
     /// It can't be made or written to, or another daemon uses it.
     pub fn open(dir: &Path, options: DiskOptions) -> io::Result<Self> {
-        let DiskOptions { layout, durability, reserve } = options;
         fs::create_dir_all(dir)?;
-        let lock = File::open(dir)?;
-        flock(&lock, FlockOperation::NonBlockingLockExclusive).map_err(|error| match error {
-            rustix::io::Errno::WOULDBLOCK => io::Error::other("another resumed is using it"),
-            other => other.into(),
-        })?;
-        let durable = Arc::new(Durable::new(durability, dir));
-        let (uploads, files, keys) = (dir.join("uploads"), dir.join("files"), dir.join("keys"));
+        let shared = Shared { _lock: Some(lock(dir)?), ..Shared::new(dir, options)? };
+        let durable = &shared.durable;
         durable.create_dirs(dir, Path::new("uploads"))?;
         durable.create_dirs(dir, Path::new("files"))?;
         durable.create_dirs(dir, Path::new("keys"))?;
-        durable.create_shards(&uploads)?;
-        durable.create_shards(&keys)?;
-        let epoch = epoch::current(dir);
+        durable.create_shards(&shared.uploads)?;
+        durable.create_shards(&shared.keys)?;
         durable.keep_spare(&dir.join(".spare"));
-        let claimed = Mutex::default();
-        let space = Arc::new(Space::new(File::open(dir)?, reserve, assemble::shares_blocks(dir)));
-        let suspects = Arc::default();
-        let shared =
-            Shared { uploads, files, keys, layout, durable, epoch, claimed, space, suspects, _lock: lock };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -123,7 +114,35 @@ impl Disk {
     }
 }
 
+/// Keeps everybody else from changing the directory, as long as the answer is open.
+fn lock(dir: &Path) -> io::Result<File> {
+    let lock = File::open(dir)?;
+    match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(lock),
+        Err(rustix::io::Errno::WOULDBLOCK) => {
+            Err(io::Error::new(io::ErrorKind::ResourceBusy, "another resumed is using it"))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
 impl Shared {
+    fn new(dir: &Path, options: DiskOptions) -> io::Result<Self> {
+        let DiskOptions { layout, durability, reserve } = options;
+        Ok(Self {
+            uploads: dir.join("uploads"),
+            files: dir.join("files"),
+            keys: dir.join("keys"),
+            layout,
+            durable: Arc::new(Durable::new(durability, dir)),
+            epoch: epoch::current(dir),
+            claimed: Mutex::default(),
+            space: Arc::new(Space::new(File::open(dir)?, reserve, assemble::shares_blocks(dir))),
+            suspects: Arc::default(),
+            _lock: None,
+        })
+    }
+
     fn shard(&self, id: UploadId) -> PathBuf {
         self.uploads.join(format!("{:02x}", id.shard()))
     }
@@ -234,29 +253,6 @@ impl Shared {
             gone(self.durable.remove(&self.key_path(key)))?;
         }
         self.sync_shard(upload.id)
-    }
-
-    fn key_path(&self, key: ClientKey) -> PathBuf {
-        self.keys.join(format!("{:02x}", key.shard())).join(key.to_string())
-    }
-
-    fn lookup(&self, key: ClientKey) -> Result<Option<UploadId>, StoreError> {
-        match fs::read_to_string(self.key_path(key)) {
-            Ok(id) => {
-                UploadId::parse(id.trim()).map(Some).map_err(|error| StoreError::Damaged(error.to_string()))
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(fault("look up a client's name", error)),
-        }
-    }
-
-    fn bind(&self, key: ClientKey, id: UploadId) -> Result<(), StoreError> {
-        let path = self.key_path(key);
-        let bound = self
-            .durable
-            .replace(&path, format!("{id}\n").as_bytes())
-            .and_then(|()| path.parent().map_or(Ok(()), |shard| self.durable.sync_dir(shard)));
-        bound.map_err(|error| fault("record a client's name", error))
     }
 }
 
