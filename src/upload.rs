@@ -259,7 +259,7 @@ impl<S: Store> Uploads<S> {
     }
 
     fn note_completion(&self, upload: &Upload) {
-        if let State::Complete { file } = &upload.state {
+        if let State::Complete { file, .. } = &upload.state {
             tracing::info!(id = %upload.id, bytes = upload.offset, file, "complete");
         }
         if upload.kind == Kind::Partial {

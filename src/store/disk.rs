@@ -32,13 +32,14 @@ mod suspects;
 mod writer;
 
 use std::collections::HashSet;
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata};
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
+use jiff::{SignedDuration, Timestamp};
 use rustix::fs::{FlockOperation, flock};
 use tokio::sync::mpsc;
 
@@ -160,10 +161,13 @@ impl Shared {
     fn open_complete(&self, upload: &Upload) -> Result<File, StoreError> {
         let own = File::open(self.data_path(upload.id));
         let opened = match (&upload.state, own) {
-            (State::Complete { file: Some(name) }, Err(_)) => File::open(self.files.join(name)),
+            (State::Complete { file: Some(name), .. }, Err(_)) => File::open(self.files.join(name)),
             (_, own) => own,
         };
-        opened.map_err(|error| absent(error, "open"))
+        let file = opened.map_err(|error| absent(error, "open"))?;
+        let metadata = file.metadata().map_err(|error| fault("look at the data", error))?;
+        // Somebody replaced or changed it; what lies there is not this upload.
+        if is_file_of(upload, &metadata) { Ok(file) } else { Err(StoreError::NotFound) }
     }
 
     fn read_sidecar(&self, id: UploadId) -> Result<Sidecar, StoreError> {
@@ -237,10 +241,10 @@ impl Shared {
         gone(self.durable.remove(&self.sidecar_path(upload.id)))?;
         self.space.forget(upload.id);
         self.suspects.clear(upload.id);
-        if let State::Complete { file: Some(name) } = &upload.state {
+        if let State::Complete { file: Some(name), .. } = &upload.state {
             let path = self.files.join(name);
             // Somebody may have put another file there since.
-            if fs::metadata(&path).is_ok_and(|file| file.len() == upload.offset) {
+            if fs::metadata(&path).is_ok_and(|file| is_file_of(upload, &file)) {
                 gone(self.durable.remove(&path))?;
                 gone(path.parent().map_or(Ok(()), |dir| self.durable.sync_dir(dir)))?;
             }
@@ -302,11 +306,6 @@ impl Store for Disk {
         let upload = upload.clone();
         self.run(move |shared| {
             let file = shared.open_complete(&upload)?;
-            let len = file.metadata().map_err(|error| fault("open", error))?.len();
-            if len != upload.offset {
-                // Somebody replaced or changed it; what lies there is not this upload.
-                return Err(StoreError::NotFound);
-            }
             Ok(read::stream(file, range))
         })
         .await
@@ -328,6 +327,24 @@ impl Store for Disk {
     fn unfinished(&self) -> mpsc::Receiver<(UploadId, Result<Upload, StoreError>)> {
         scan::unfinished(Arc::clone(&self.shared))
     }
+}
+
+/// When a file's bytes were last changed.
+fn changed(file: &Metadata) -> Option<Timestamp> {
+    Timestamp::try_from(file.modified().ok()?).ok()
+}
+
+/// Whether this is the finished file of an upload, as far as anybody can tell: somebody may have taken it away and put
+/// another one there, or another upload of the same name came to lie there then.
+fn is_file_of(upload: &Upload, file: &Metadata) -> bool {
+    let same_age = match (&upload.state, changed(file)) {
+        (State::Complete { changed: Some(recorded), .. }, Some(found)) => {
+            // Some file systems keep whole seconds, and round when they write them.
+            recorded.duration_since(found).abs() <= SignedDuration::from_secs(2)
+        }
+        _ => true,
+    };
+    same_age && file.len() == upload.offset
 }
 
 /// Runs blocking work on a disk thread, to its end.

@@ -84,7 +84,7 @@ impl<S: Store> Uploads<S> {
                         self.resume_assembly(&upload);
                     }
                     self.inner.agenda.note(&upload);
-                    let is_part = matches!(&upload.state, State::Complete { file: None });
+                    let is_part = matches!(&upload.state, State::Complete { file: None, .. });
                     if !is_part && (upload.is_complete() || upload.has_all_bytes()) {
                         // All its bytes are there, and its publication was cut off: to look at it takes that up.
                         if let Err(error) = self.inspect(id).await {

@@ -35,7 +35,7 @@ impl Shared {
         let id = upload.id;
         match &upload.state {
             State::Receiving | State::Verifying => self.recover_data(upload, same_epoch),
-            State::Complete { file: Some(name) } if fs::exists(self.data_path(id)).unwrap_or(false) => {
+            State::Complete { file: Some(name), .. } if fs::exists(self.data_path(id)).unwrap_or(false) => {
                 let name = name.clone();
                 self.finish_publication(upload, &name)
             }
