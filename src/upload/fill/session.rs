@@ -160,7 +160,7 @@ impl<S: Store> Session<S> {
         upload.offset = chunks.offset();
         upload.modified = Timestamp::now();
         upload.expires = self.engine.expiry_from(upload.modified, upload.key);
-        store.writer(&upload).await?.sync().await?;
+        let written = store.writer(&upload).await?;
         if complete && let Err(error) = self.check_digest(&upload, digest).await {
             // Nothing of it can be trusted, and asking for it again chunk by chunk would find all of them there.
             store.remove(&upload).await?;
@@ -168,12 +168,12 @@ impl<S: Store> Session<S> {
             return Err(error);
         }
         if complete {
-            // Recorded as a plain upload with all its bytes: a crash before its publication finds it and publishes it.
+            // An upload with all its bytes is like any other. If its publication fails, this chunk was not recorded.
             upload.state = State::Receiving;
-            store.save(&upload).await?;
-            upload = self.engine.complete(upload).await?;
+            upload = store.publish(upload, Some(&written)).await?;
+            self.engine.note_completion(&upload);
         } else {
-            store.save(&upload).await?;
+            store.save(&upload, Some(&written)).await?;
         }
         *self.upload.lock().unwrap_or_else(PoisonError::into_inner) = upload;
         Ok(())
