@@ -173,10 +173,10 @@ impl Shared {
     }
 
     fn remove(&self, upload: &Upload) -> Result<(), StoreError> {
-        // The sidecar goes first: without it nobody finds the upload again, and what a crash leaves is an orphan that
-        // the next start clears away.
         let gone = |result: io::Result<()>| result.map_err(|error| fault("remove", error));
-        gone(self.durable.remove(&self.sidecar_path(upload.id)))?;
+        // A finished file goes before the sidecar that leads to it: cut off in between, its client can still find the
+        // upload and ask again. The other way round the file would stay for ever, and its client would hear that it is
+        // gone.
         if let State::Complete { file: Some(name) } = &upload.state {
             let path = self.files.join(name);
             // Somebody may have put another file there since.
@@ -185,6 +185,9 @@ impl Shared {
                 gone(path.parent().map_or(Ok(()), |dir| self.durable.sync_dir(dir)))?;
             }
         }
+        // Bytes that are not published go after it: without the sidecar nobody finds them again, and what a crash
+        // leaves is an orphan that the next start clears away.
+        gone(self.durable.remove(&self.sidecar_path(upload.id)))?;
         gone(self.durable.remove(&self.data_path(upload.id)))?;
         if let Some(key) = upload.key
             && self.lookup(key)? == Some(upload.id)
