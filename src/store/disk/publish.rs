@@ -17,7 +17,7 @@ use jiff::tz::TimeZone;
 
 use super::file_name::numbered;
 use super::layout::LayoutFields;
-use super::{Shared, fault};
+use super::{Shared, changed, fault};
 use crate::store::StoreError;
 use crate::upload::{Kind, State, Upload};
 
@@ -71,7 +71,7 @@ impl Shared {
     }
 
     fn complete_part(&self, mut upload: Upload) -> Result<Upload, StoreError> {
-        upload.state = State::Complete { file: None };
+        upload.state = State::Complete { file: None, changed: None };
         self.save(&upload)?;
         Ok(upload)
     }
@@ -83,10 +83,11 @@ impl Shared {
     ) -> Result<Upload, StoreError> {
         let wanted = self.wanted_name(&upload);
         self.make_parents(&wanted)?;
+        let changed = fs::metadata(self.data_path(upload.id)).ok().as_ref().and_then(changed);
         loop {
             let claim = self.claim_free_name(&wanted);
             let name = claim.name.to_string_lossy().into_owned();
-            upload.state = State::Complete { file: Some(name) };
+            upload.state = State::Complete { file: Some(name), changed };
             self.stage_sidecar(&upload)?;
             if acknowledged == Acknowledged::Before {
                 // Were the rename durable and the sidecar not, the bytes would lie under a name that nothing leads to.
