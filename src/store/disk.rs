@@ -23,6 +23,7 @@ mod pool;
 mod publish;
 mod read;
 mod recover;
+mod saving;
 mod scan;
 mod shared_sync;
 mod sidecar;
@@ -47,6 +48,7 @@ use self::durable::Durable;
 use self::layout::Layout;
 use self::sidecar::Sidecar;
 use self::space::Space;
+use self::saving::Saving;
 use self::suspects::Suspects;
 pub use self::writer::DiskWriter;
 use self::writer::Promise;
@@ -72,6 +74,7 @@ struct Shared {
     claimed: Mutex<HashSet<PathBuf>>,
     space: Arc<Space>,
     suspects: Arc<Suspects>,
+    saving: Saving,
     /// Keeps a second daemon out of the directory, as long as it is open. `None`: for looking only.
     _lock: Option<File>,
 }
@@ -140,6 +143,7 @@ impl Shared {
             claimed: Mutex::default(),
             space: Arc::new(Space::new(File::open(dir)?, reserve, assemble::shares_blocks(dir))),
             suspects: Arc::default(),
+            saving: Saving::default(),
             _lock: None,
         })
     }
@@ -194,10 +198,23 @@ impl Shared {
     /// The upload as it was last saved. What may not have been saved durably is not told.
     fn peek(&self, id: UploadId) -> Result<Upload, StoreError> {
         let upload = self.read_sidecar(id)?.into_upload();
-        if self.suspects.contains(id) {
-            self.sync_shard(id)?;
+        // In this order: a save that has failed leaves a suspect behind before it ends.
+        if !self.saving.contains(id) && !self.suspects.contains(id) {
+            return Ok(upload);
         }
-        Ok(upload)
+        self.saving.alone(id, || {
+            let upload = self.read_sidecar(id)?.into_upload();
+            if self.suspects.contains(id) {
+                // Written anew, so that it is synced anew. To sync the same again would prove nothing.
+                self.save(&upload)?;
+            }
+            Ok(upload)
+        })
+    }
+
+    /// Changes an upload's record, and remembers if that failed.
+    fn change<T>(&self, id: UploadId, work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+        self.saving.alone(id, || self.suspects.watch(id, work()))
     }
 
     fn sync_shard(&self, id: UploadId) -> Result<(), StoreError> {
@@ -271,7 +288,7 @@ impl Store for Disk {
     }
 
     async fn load(&self, id: UploadId) -> Result<Upload, StoreError> {
-        self.run(move |shared| shared.recover(id)).await
+        self.run(move |shared| shared.saving.alone(id, || shared.recover(id))).await
     }
 
     async fn peek(&self, id: UploadId) -> Result<Upload, StoreError> {
@@ -280,7 +297,7 @@ impl Store for Disk {
 
     fn save(&self, upload: &Upload) -> impl Future<Output = Result<(), StoreError>> + Send + 'static {
         let upload = upload.clone();
-        self.run(move |shared| shared.suspects.watch(upload.id, shared.save(&upload)))
+        self.run(move |shared| shared.change(upload.id, || shared.save(&upload)))
     }
 
     async fn writer(&self, upload: &Upload) -> Result<DiskWriter, StoreError> {
@@ -298,11 +315,11 @@ impl Store for Disk {
     }
 
     async fn publish(&self, upload: Upload) -> Result<Upload, StoreError> {
-        self.run(move |shared| shared.suspects.watch(upload.id, shared.publish(upload))).await
+        self.run(move |shared| shared.change(upload.id, || shared.publish(upload))).await
     }
 
     async fn assemble(&self, upload: Upload, parts: Vec<Upload>) -> Result<Upload, StoreError> {
-        self.run(move |shared| shared.suspects.watch(upload.id, shared.assemble(upload, &parts))).await
+        self.run(move |shared| shared.change(upload.id, || shared.assemble(upload, &parts))).await
     }
 
     async fn read(&self, upload: &Upload, range: Range<u64>) -> Result<ByteStream, StoreError> {
@@ -316,7 +333,7 @@ impl Store for Disk {
 
     async fn remove(&self, upload: &Upload) -> Result<(), StoreError> {
         let upload = upload.clone();
-        self.run(move |shared| shared.remove(&upload)).await
+        self.run(move |shared| shared.saving.alone(upload.id, || shared.remove(&upload))).await
     }
 
     async fn lookup(&self, key: ClientKey) -> Result<Option<UploadId>, StoreError> {
