@@ -23,6 +23,7 @@ mod pool;
 mod publish;
 mod read;
 mod recover;
+mod saving;
 mod scan;
 mod shared_sync;
 mod sidecar;
@@ -45,6 +46,7 @@ use tokio::sync::mpsc;
 
 use self::durable::Durable;
 use self::layout::Layout;
+use self::saving::Saving;
 use self::sidecar::Sidecar;
 use self::space::Space;
 use self::suspects::Suspects;
@@ -72,6 +74,7 @@ struct Shared {
     claimed: Mutex<HashSet<PathBuf>>,
     space: Arc<Space>,
     suspects: Arc<Suspects>,
+    saving: Saving,
     /// Keeps a second daemon out of the directory, as long as it is open. `None`: for looking only.
     _lock: Option<File>,
 }
@@ -140,6 +143,7 @@ impl Shared {
             claimed: Mutex::default(),
             space: Arc::new(Space::new(File::open(dir)?, reserve, assemble::shares_blocks(dir))),
             suspects: Arc::default(),
+            saving: Saving::default(),
             _lock: None,
         })
     }
@@ -203,10 +207,23 @@ impl Shared {
     /// The upload as it was last saved. What may not have been saved durably is not told.
     fn peek(&self, id: UploadId) -> Result<Upload, StoreError> {
         let upload = self.read_sidecar(id)?.into_upload();
-        if self.suspects.contains(id) {
-            self.sync_shard(id)?;
+        // In this order: a save that has failed leaves a suspect behind before it ends.
+        if !self.saving.contains(id) && !self.suspects.contains(id) {
+            return Ok(upload);
         }
-        Ok(upload)
+        self.saving.alone(id, || {
+            let upload = self.read_sidecar(id)?.into_upload();
+            if self.suspects.contains(id) {
+                // Written anew, so that it is synced anew. To sync the same again would prove nothing.
+                self.save(&upload, None)?;
+            }
+            Ok(upload)
+        })
+    }
+
+    /// Changes an upload's record, and remembers if that failed.
+    fn change<T>(&self, id: UploadId, work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+        self.saving.alone(id, || self.suspects.watch(id, work()))
     }
 
     fn sync_shard(&self, id: UploadId) -> Result<(), StoreError> {
@@ -244,12 +261,10 @@ impl Shared {
     }
 
     fn remove(&self, upload: &Upload) -> Result<(), StoreError> {
-        // The sidecar goes first: without it nobody finds the upload again, and what a crash leaves is an orphan that
-        // the next start clears away.
         let gone = |result: io::Result<()>| result.map_err(|error| fault("remove", error));
-        gone(self.durable.remove(&self.sidecar_path(upload.id)))?;
-        self.space.forget(upload.id);
-        self.suspects.clear(upload.id);
+        // A finished file goes before the sidecar that leads to it: cut off in between, its client can still find the
+        // upload and ask again. The other way round the file would stay for ever, and its client would hear that it is
+        // gone.
         if let State::Complete { file: Some(name), .. } = &upload.state {
             let path = self.files.join(name);
             // Somebody may have put another file there since.
@@ -258,6 +273,11 @@ impl Shared {
                 gone(path.parent().map_or(Ok(()), |dir| self.durable.sync_dir(dir)))?;
             }
         }
+        // Bytes that are not published go after it: without the sidecar nobody finds them again, and what a crash
+        // leaves is an orphan that the next start clears away.
+        gone(self.durable.remove(&self.sidecar_path(upload.id)))?;
+        self.space.forget(upload.id);
+        self.suspects.clear(upload.id);
         gone(self.durable.remove(&self.data_path(upload.id)))?;
         if let Some(key) = upload.key
             && self.lookup(key)? == Some(upload.id)
@@ -277,7 +297,7 @@ impl Store for Disk {
     }
 
     async fn load(&self, id: UploadId) -> Result<Upload, StoreError> {
-        self.run(move |shared| shared.recover(id)).await
+        self.run(move |shared| shared.saving.alone(id, || shared.recover(id))).await
     }
 
     async fn peek(&self, id: UploadId) -> Result<Upload, StoreError> {
@@ -290,7 +310,7 @@ impl Store for Disk {
         written: Option<&DiskWriter>,
     ) -> impl Future<Output = Result<(), StoreError>> + Send + 'static {
         let (upload, written) = (upload.clone(), written.map(DiskWriter::file));
-        self.run(move |shared| shared.suspects.watch(upload.id, shared.save(&upload, written.as_deref())))
+        self.run(move |shared| shared.change(upload.id, || shared.save(&upload, written.as_deref())))
     }
 
     async fn writer(&self, upload: &Upload) -> Result<DiskWriter, StoreError> {
@@ -308,12 +328,11 @@ impl Store for Disk {
 
     async fn publish(&self, upload: Upload, written: Option<&DiskWriter>) -> Result<Upload, StoreError> {
         let written = written.map(DiskWriter::file);
-        self.run(move |shared| shared.suspects.watch(upload.id, shared.publish(upload, written.as_deref())))
-            .await
+        self.run(move |shared| shared.change(upload.id, || shared.publish(upload, written.as_deref()))).await
     }
 
     async fn assemble(&self, upload: Upload, parts: Vec<Upload>) -> Result<Upload, StoreError> {
-        self.run(move |shared| shared.suspects.watch(upload.id, shared.assemble(upload, &parts))).await
+        self.run(move |shared| shared.change(upload.id, || shared.assemble(upload, &parts))).await
     }
 
     async fn read(&self, upload: &Upload, range: Range<u64>) -> Result<ByteStream, StoreError> {
@@ -327,7 +346,7 @@ impl Store for Disk {
 
     async fn remove(&self, upload: &Upload) -> Result<(), StoreError> {
         let upload = upload.clone();
-        self.run(move |shared| shared.remove(&upload)).await
+        self.run(move |shared| shared.saving.alone(upload.id, || shared.remove(&upload))).await
     }
 
     async fn lookup(&self, key: ClientKey) -> Result<Option<UploadId>, StoreError> {

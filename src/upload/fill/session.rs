@@ -137,15 +137,14 @@ impl<S: Store> Session<S> {
 
     async fn record(&self, batch: Batch, digest: Option<&Checksum>) {
         let numbers: Vec<u64> = batch.iter().map(|(number, _)| *number).collect();
-        let result = self.record_chunks(&numbers, digest).await;
-        let mut result = Some(result);
+        let mut error = self.record_chunks(&numbers, digest).await.err();
+        let kind = error.as_ref().map(same_kind);
         for (_, waiting) in batch {
             // One of them gets the error itself, the others its kind.
-            let told = match &result {
-                Some(Err(error)) => Err(same_kind(error)),
-                _ => Ok(()),
+            let told = match error.take().or_else(|| kind.as_ref().map(same_kind)) {
+                Some(error) => Err(error),
+                None => Ok(()),
             };
-            let told = if told.is_err() { result.take().unwrap_or(told) } else { told };
             // Who does not wait any more will ask again.
             let _ = waiting.send(told);
         }
