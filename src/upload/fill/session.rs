@@ -1,5 +1,6 @@
 //! The chunks of one upload that are under way: received side by side, recorded together.
 
+use std::io;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
 use super::Chunk;
-use crate::store::{Store, Writer as _};
+use crate::store::{Store, StoreError, Writer as _};
 use crate::upload::chunks::Contradiction;
 use crate::upload::lease::{Lease, Leases};
 use crate::upload::progress::Progress;
@@ -189,11 +190,17 @@ impl<S: Store> Session<S> {
 
 /// An error for each of those who waited for the same thing.
 fn same_kind(error: &UploadError) -> UploadError {
+    let again = |cause: &io::Error| match cause.raw_os_error() {
+        Some(code) => io::Error::from_raw_os_error(code),
+        None => cause.kind().into(),
+    };
     match error {
         UploadError::NoSpace => UploadError::NoSpace,
         UploadError::ChecksumMismatch { algorithm } => {
             UploadError::ChecksumMismatch { algorithm: *algorithm }
         }
+        UploadError::Storage(StoreError::Io(doing, cause)) => StoreError::Io(doing, again(cause)).into(),
+        UploadError::Storage(StoreError::Unsynced(cause)) => StoreError::Unsynced(again(cause)).into(),
         _ => UploadError::Busy,
     }
 }
