@@ -28,7 +28,7 @@ pub use self::args::{
 use self::{
     args::{Command, CommandLine},
     file::SettingsFile,
-    origin::Origins,
+    origin::{Origin, Origins},
 };
 use crate::config::Config;
 
@@ -149,8 +149,12 @@ pub fn read(argv: impl IntoIterator<Item = OsString>) -> Result<Invocation, Fare
     let asked = CommandLine::from_arg_matches_mut(&mut matches)
         .map_err(|error| refusal::of_clap(&error, &origins))?;
 
-    let checked =
-        |args| Config::from_args(args).map_err(|error| Farewell::wrong(refusal::of_config(&error, &origins)));
+    let checked = |args| {
+        let mut config =
+            Config::from_args(args).map_err(|error| Farewell::wrong(refusal::of_config(&error, &origins)))?;
+        config.listen_is_default = origins.of("listen", None) == Origin::Default;
+        Ok(config)
+    };
     Ok(match asked.command {
         None => Invocation::Serve(Box::new(checked(asked.args)?)),
         Some(Command::CheckConfig(args)) => {

@@ -30,6 +30,8 @@ use crate::{
 pub struct Config {
     /// Where to listen; at least one address, no two of them equal.
     pub listen: Vec<ListenAddr>,
+    /// Whether nobody said where, so that sockets of the service manager take the default's place.
+    pub listen_is_default: bool,
     /// The path of the upload collection.
     pub base_path: BasePath,
     /// How clients reach the daemon; `None`: as their requests and the trusted proxies say.
@@ -124,6 +126,7 @@ impl Config {
         let Args { config: _, serving, storage, uploads, resumable, browsers, limits, log } = args;
         Ok(Self {
             listen: check_listen(serving.listen)?,
+            listen_is_default: false,
             base_path: serving.base_path,
             public_url: serving.public_url,
             trusted_proxies: serving.trusted_proxy.into_iter().collect(),
