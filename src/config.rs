@@ -5,6 +5,7 @@ mod listen;
 mod log;
 mod proxies;
 mod resumable;
+mod setting;
 mod units;
 mod url;
 
@@ -17,6 +18,7 @@ pub use self::{
     log::{LogConfig, LogFilter, LogFormat},
     proxies::{TrustedPeer, TrustedProxies},
     resumable::{ResumableConfig, ResumablePath, Scope},
+    setting::Setting,
     units::{ExpireAfter, MaxSize, PeerLimit},
     url::{BasePath, PublicUrl},
 };
@@ -30,8 +32,6 @@ use crate::{
 pub struct Config {
     /// Where to listen; at least one address, no two of them equal.
     pub listen: Vec<ListenAddr>,
-    /// Whether nobody said where, so that sockets of the service manager take the default's place.
-    pub listen_is_default: bool,
     /// The path of the upload collection.
     pub base_path: BasePath,
     /// How clients reach the daemon; `None`: as their requests and the trusted proxies say.
@@ -58,6 +58,8 @@ pub struct Config {
     pub limits: Limits,
     /// The log.
     pub log: LogConfig,
+    /// All of it as it was typed, in the order of the flags.
+    pub settings: Vec<Setting>,
 }
 
 /// What is offered beyond uploading.
@@ -126,7 +128,6 @@ impl Config {
         let Args { config: _, serving, storage, uploads, resumable, browsers, limits, log } = args;
         Ok(Self {
             listen: check_listen(serving.listen)?,
-            listen_is_default: false,
             base_path: serving.base_path,
             public_url: serving.public_url,
             trusted_proxies: serving.trusted_proxy.into_iter().collect(),
@@ -155,7 +156,14 @@ impl Config {
                 shutdown_timeout: limits.shutdown_timeout,
             },
             log: LogConfig { filter: log.log_level, format: log.log_format },
+            settings: Vec::new(),
         })
+    }
+
+    /// Whether somebody has set this.
+    #[must_use]
+    pub fn is_given(&self, key: &str) -> bool {
+        self.settings.iter().any(|setting| setting.key == key && !setting.is_default)
     }
 }
 

@@ -10,8 +10,10 @@ mod respond;
 mod route;
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Instant;
 
+use arc_swap::ArcSwap;
 use http::header::{EXPECT, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
 use hyper::body::Incoming;
@@ -32,6 +34,29 @@ pub struct App {
     pub config: Config,
     /// The engine.
     pub uploads: Uploads<Disk>,
+}
+
+/// The [`App`] in force. A reload puts another one in its place; a request keeps the one that it came to.
+pub struct Current(ArcSwap<App>);
+
+impl Current {
+    /// What is in force at first.
+    #[must_use]
+    pub fn new(app: App) -> Self {
+        Self(ArcSwap::from_pointee(app))
+    }
+
+    /// What is in force now.
+    #[must_use]
+    pub fn app(&self) -> Arc<App> {
+        self.0.load_full()
+    }
+
+    /// Puts a configuration in force, for all that comes after.
+    pub fn replace(&self, config: Config) {
+        let uploads = self.app().uploads.clone();
+        self.0.store(Arc::new(App { config, uploads }));
+    }
 }
 
 /// Whether a connection's requests are answered.

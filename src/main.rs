@@ -6,7 +6,7 @@ use std::time::Duration;
 use resumed::admin;
 use resumed::cli::{self, Invocation};
 use resumed::config::Config;
-use resumed::server::{self, Passed, StartError};
+use resumed::server::{self, Log, Passed, Process, StartError};
 
 /// Read buffers come and go by the hundred thousand in every gigabyte. The system's allocator gives them back to the
 /// kernel each time and faults them in again; this one keeps them for a moment.
@@ -26,7 +26,7 @@ fn main() -> ExitCode {
 }
 
 fn serve(config: Config) -> ExitCode {
-    server::init_log(&config.log);
+    let log = Log::begin(&config.log);
     let passed = match Passed::take() {
         Ok(passed) => passed,
         Err(error) => return refuse(&error),
@@ -35,7 +35,7 @@ fn serve(config: Config) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return refuse(&StartError::System(error)),
     };
-    let result = runtime.block_on(server::run(config, passed));
+    let result = runtime.block_on(server::run(config, Process { passed, log, reread: cli::reread }));
     // Writes that still run get a moment; who waits for one is gone.
     runtime.shutdown_timeout(Duration::from_secs(5));
     match result {

@@ -7,6 +7,7 @@ mod log;
 mod manager;
 mod passed;
 mod places;
+mod reload;
 mod signals;
 
 use std::io;
@@ -19,12 +20,15 @@ use tokio_util::task::TaskTracker;
 use self::accept::{Acceptor, Service};
 use self::health::Health;
 use self::listener::Listener;
-pub use self::log::init as init_log;
+pub use self::log::Log;
 pub use self::passed::Passed;
 use self::places::Places;
+use self::reload::Reload;
+pub use self::reload::Reread;
+use self::signals::{Signal, Signals};
 use crate::cli;
 use crate::config::Config;
-use crate::http::App;
+use crate::http::{App, Current};
 use crate::store::disk::Disk;
 use crate::upload::{Rules, Uploads};
 
@@ -58,54 +62,67 @@ pub enum StartError {
     System(#[from] io::Error),
 }
 
+/// What the daemon has from those who started it.
+pub struct Process {
+    /// Sockets of the service manager.
+    pub passed: Passed,
+    /// The log, which has begun.
+    pub log: Log,
+    /// Reads the settings again.
+    pub reread: Reread,
+}
+
 /// Serves until a signal ends it, at the addresses of the configuration and on the sockets that were passed.
 ///
 /// # Errors
 /// Only at start; what happens later is logged and served on.
-pub async fn run(config: Config, passed: Passed) -> Result<(), StartError> {
-    let store = Disk::open(&config.data_dir, config.disk.clone())
+pub async fn run(config: Config, process: Process) -> Result<(), StartError> {
+    let Process { passed, log, reread } = process;
+    let mut signals = Signals::new()?;
+    let disk = Disk::open(&config.data_dir, config.disk.clone())
         .map_err(|reason| StartError::Store { path: config.data_dir.display().to_string(), reason })?;
-    let rules = Rules {
-        max_size: config.max_size,
-        expire_after: config.expire_after,
-        fill_expire_after: config.resumable.expire_after,
-        verify: config.verify,
-    };
-    let uploads = Uploads::new(store.clone(), rules);
-    let mut signals = signals::Signals::new()?;
+    let uploads = Uploads::new(disk.clone(), Rules::from(&config));
     let listeners = open(&config, passed).await?;
-    let app = Arc::new(App { config, uploads });
-    announce(&app.config, &listeners);
+    announce(&config, &listeners);
 
+    let places = Places::new(&config, open_files(), listeners.len());
+    let current = Arc::new(Current::new(App { config, uploads: uploads.clone() }));
     let service = Service {
-        app: Arc::clone(&app),
+        current: Arc::clone(&current),
         connections: TaskTracker::new(),
-        places: Places::new(&app.config, open_files()),
+        places: places.clone(),
         closing: CancellationToken::new(),
     };
     let acceptors: Arc<[_]> =
         listeners.into_iter().map(|listener| Acceptor::start(listener, service.clone())).collect();
     let tending = tokio::spawn({
-        let uploads = app.uploads.clone();
+        let uploads = uploads.clone();
         async move { uploads.tend().await }
     });
-    let health = Health { acceptors: Arc::clone(&acceptors), app: Arc::clone(&app), disk: store };
+    let health =
+        Health { acceptors: Arc::clone(&acceptors), current: Arc::clone(&current), disk: disk.clone() };
     let informing = tokio::spawn(manager::keep_informed(health, service.connections.clone()));
 
-    let signal = signals.next().await;
+    let reload = Reload { reread, log, current: Arc::clone(&current), places, disk };
+    let signal = loop {
+        match signals.next().await {
+            Signal::Reload => reload.run().await,
+            Signal::Stop(signal) => break signal,
+        }
+    };
     informing.abort();
     // Nothing of it is to be said after this.
     drop(informing.await);
     manager::say_stopping();
     tracing::info!(
         signal,
-        uploads = app.uploads.busy(),
+        uploads = uploads.busy(),
         "stopping: running uploads are saved and can be resumed"
     );
     acceptors.iter().for_each(Acceptor::stop);
     tending.abort();
-    app.uploads.close();
-    drain(service, &app.config, &mut signals).await;
+    uploads.close();
+    drain(service, &mut signals).await;
     Ok(())
 }
 
@@ -113,7 +130,7 @@ pub async fn run(config: Config, passed: Passed) -> Result<(), StartError> {
 /// somebody gave are served beside them.
 async fn open(config: &Config, passed: Passed) -> Result<Vec<Listener>, StartError> {
     let mut listeners = Vec::new();
-    if passed.is_empty() || !config.listen_is_default {
+    if passed.is_empty() || config.is_given("listen") {
         for address in &config.listen {
             listeners.extend(Listener::bind(address).await?);
         }
@@ -125,16 +142,17 @@ async fn open(config: &Config, passed: Passed) -> Result<Vec<Listener>, StartErr
 }
 
 /// Waits for the requests that run, as long as that is allowed to last.
-async fn drain(service: Service, config: &Config, signals: &mut signals::Signals) {
-    let Service { connections, closing, .. } = service;
+async fn drain(service: Service, signals: &mut Signals) {
+    let Service { connections, closing, current, .. } = service;
+    let limit = current.app().config.limits.shutdown_timeout;
     closing.cancel();
     connections.close();
     tokio::select! {
         () = connections.wait() => tracing::info!("stopped"),
-        () = tokio::time::sleep(config.limits.shutdown_timeout) => {
+        () = tokio::time::sleep(limit) => {
             tracing::warn!(connections = connections.len(), "stopped with connections open: --shutdown-timeout is over");
         }
-        signal = signals.next() => tracing::warn!(signal, "stopped at once"),
+        signal = signals.stop() => tracing::warn!(signal, "stopped at once"),
         () = manager::ask_for_time() => {}
     }
 }

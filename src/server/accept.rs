@@ -3,15 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::listener::{Listener, Stream};
-use super::places::Places;
+use super::places::{Free, Places};
 use crate::conn;
-use crate::http::{App, Peer};
+use crate::http::{Current, Peer};
 
 /// After running out of file descriptors or memory, accepting is tried again this much later.
 const BREATHE: Duration = Duration::from_millis(100);
@@ -19,7 +19,7 @@ const BREATHE: Duration = Duration::from_millis(100);
 /// What serves the connections of every listener.
 #[derive(Clone)]
 pub(super) struct Service {
-    pub(super) app: Arc<App>,
+    pub(super) current: Arc<Current>,
     pub(super) connections: TaskTracker,
     pub(super) places: Places,
     pub(super) closing: CancellationToken,
@@ -72,21 +72,18 @@ async fn run(listener: Listener, service: Service, mut asked: mpsc::Receiver<one
 }
 
 /// Waits for a place and then for who takes it.
-async fn next(
-    listener: &Listener,
-    places: &Places,
-) -> (OwnedSemaphorePermit, std::io::Result<(Stream, Peer)>) {
+async fn next(listener: &Listener, places: &Places) -> (Free, std::io::Result<(Stream, Peer)>) {
     let free = places.free().await;
     (free, listener.accept().await)
 }
 
-fn serve(service: &Service, free: OwnedSemaphorePermit, stream: Stream, peer: Peer) {
+fn serve(service: &Service, free: Free, stream: Stream, peer: Peer) {
     let Some(place) = service.places.take(free, peer) else { return };
-    let (app, closing) = (Arc::clone(&service.app), service.closing.clone());
+    let (current, closing) = (Arc::clone(&service.current), service.closing.clone());
     service.connections.spawn(async move {
         match stream {
-            Stream::Tcp(stream) => conn::serve(app, stream, peer, place.admission, closing).await,
-            Stream::Unix(stream) => conn::serve(app, stream, peer, place.admission, closing).await,
+            Stream::Tcp(stream) => conn::serve(current, stream, peer, place.admission, closing).await,
+            Stream::Unix(stream) => conn::serve(current, stream, peer, place.admission, closing).await,
         }
         drop(place);
     });

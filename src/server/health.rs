@@ -8,14 +8,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::accept::Acceptor;
 use crate::conn;
-use crate::http::{Admission, App, Peer};
+use crate::http::{Admission, Current, Peer};
 use crate::store::StoreError;
 use crate::store::disk::Disk;
 
 /// What is asked.
 pub(super) struct Health {
     pub(super) acceptors: Arc<[Acceptor]>,
-    pub(super) app: Arc<App>,
+    pub(super) current: Arc<Current>,
     pub(super) disk: Disk,
 }
 
@@ -53,9 +53,10 @@ impl Health {
     /// Sends a request the way that all take, but for the kernel's socket: a full house or a firewall is no fault of ours.
     async fn is_answered(&self) -> bool {
         let (mut client, server) = tokio::io::duplex(4096);
-        let app = Arc::clone(&self.app);
-        let serving = conn::serve(app, server, Peer::Unix, Admission::Welcome, CancellationToken::new());
-        let path = self.app.config.base_path.as_str();
+        let current = Arc::clone(&self.current);
+        let app = current.app();
+        let serving = conn::serve(current, server, Peer::Unix, Admission::Welcome, CancellationToken::new());
+        let path = app.config.base_path.as_str();
         let request = format!("OPTIONS {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
         let asking = async {
             client.write_all(request.as_bytes()).await?;

@@ -79,6 +79,19 @@ async fn first_check(health: &Health, limit: Duration) {
     }
 }
 
+/// The daemon has begun to take over new settings.
+pub(super) fn say_reloading() {
+    match NotifyState::monotonic_usec_now() {
+        Ok(now) => tell(&[NotifyState::Reloading, now]),
+        Err(error) => tracing::warn!(%error, "can't read the clock that the service manager reads"),
+    }
+}
+
+/// It has taken them over, or refused them: it serves on in any case.
+pub(super) fn say_reloaded() {
+    tell(&[NotifyState::Ready]);
+}
+
 /// The daemon has begun to stop.
 pub(super) fn say_stopping() {
     tell(&[NotifyState::Stopping, NotifyState::Status("Stopping: waiting for running requests")]);
@@ -107,7 +120,7 @@ async fn status(health: &Health, connections: &TaskTracker) -> String {
     };
     format!(
         "Serving: {} uploads under way, {} connections, {free}",
-        health.app.uploads.busy(),
+        health.current.app().uploads.busy(),
         connections.len()
     )
 }

@@ -105,6 +105,11 @@ impl Disk {
         Ok(Self { shared: Arc::new(shared) })
     }
 
+    /// Leaves this many bytes of the disk free from now on.
+    pub fn set_reserve(&self, bytes: u64) {
+        self.shared.space.set_reserve(bytes);
+    }
+
     /// Looks at the data directory by way of the threads that do all the work on it: answers how many bytes are free.
     ///
     /// # Errors

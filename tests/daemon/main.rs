@@ -27,6 +27,7 @@ mod leases;
 mod limits;
 mod location;
 mod refusals;
+mod reload;
 mod resumable;
 mod shutdown;
 mod slow_clients;

@@ -137,3 +137,33 @@ fn a_manager_that_is_gone_harms_nobody() {
     daemon.signal(Signal::TERM);
     assert_eq!(daemon.wait().0.code(), Some(0));
 }
+
+#[test]
+fn who_reads_its_settings_again_says_so_and_is_ready_again() {
+    let socket = NotifySocket::new();
+    let data = DataDir::new();
+    let file = data.beside("resumed.toml");
+    std::fs::write(&file, "").unwrap();
+    let flags = ["--config", "resumed.toml"];
+    let daemon = Daemon::start_under(data, &flags, &socket.manager());
+    socket.wait_for("READY=1");
+    // A file that is wrong is no reason to be left waiting.
+    for settings in ["max-size = 5", "max-size = 'much'"] {
+        std::fs::write(&file, settings).unwrap();
+        let before = monotonic_micros();
+        daemon.signal(Signal::HUP);
+        let (_, messages) = socket.wait_for("RELOADING=1");
+        let message = messages.last().unwrap();
+        let time = message.iter().find_map(|line| line.strip_prefix("MONOTONIC_USEC=")).unwrap();
+        let time: i64 = time.parse().unwrap();
+        assert!(before <= time && time <= monotonic_micros(), "{time} is the clock's time");
+        socket.wait_for("READY=1");
+    }
+    daemon.ask("OPTIONS", "/files/", "", b"").expect(204);
+}
+
+/// The clock by which the service manager tells answers to this reload from answers to an earlier one.
+fn monotonic_micros() -> i64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    now.tv_sec * 1_000_000 + now.tv_nsec / 1_000
+}
