@@ -2,6 +2,7 @@
 
 mod accept;
 mod health;
+mod journal;
 mod listener;
 mod log;
 mod manager;

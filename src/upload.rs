@@ -28,6 +28,7 @@ use bytes::Bytes;
 use futures_core::Stream;
 use jiff::{RoundMode, SignedDuration, Timestamp, TimestampRound, Unit};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 pub use self::append::Append;
 pub use self::checksum::{Algorithm, Checksum, Hasher};
@@ -280,7 +281,7 @@ impl<S: Store> Uploads<S> {
         T: Send + 'static,
         W: Future<Output = Result<T, UploadError>> + Send + 'static,
     {
-        let running = tokio::spawn(work);
+        let running = tokio::spawn(work.in_current_span());
         async move {
             running.await.unwrap_or_else(|error| {
                 let cause = std::io::Error::other(error);

@@ -26,6 +26,7 @@ mod layout;
 mod leases;
 mod limits;
 mod location;
+mod log;
 mod refusals;
 mod reload;
 mod resumable;
