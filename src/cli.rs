@@ -83,7 +83,7 @@ impl Farewell {
         match self.0 {
             Reason::Asked(text) => {
                 let text = if wants_colour() { text.ansi().to_string() } else { text.to_string() };
-                say(&text.replace(help::GLUE, " "));
+                say(text.replace(help::GLUE, " "));
                 ExitCode::SUCCESS
             }
             Reason::Wrong(line) => {
@@ -148,17 +148,21 @@ pub fn read(argv: impl IntoIterator<Item = OsString>) -> Result<Invocation, Fare
     });
     let mut matches =
         with_file.try_get_matches_from(&argv).map_err(|error| refusal::of_clap(&error, &origins))?;
-    let shown = report::lines(settings_of(&matches), &origins);
+    let settings = report::settings(settings_of(&matches), &origins);
     let asked = CommandLine::from_arg_matches_mut(&mut matches)
         .map_err(|error| refusal::of_clap(&error, &origins))?;
 
-    let checked =
-        |args| Config::from_args(args).map_err(|error| Farewell::wrong(refusal::of_config(&error, &origins)));
+    let checked = |args| {
+        let mut config =
+            Config::from_args(args).map_err(|error| Farewell::wrong(refusal::of_config(&error, &origins)))?;
+        config.settings.clone_from(&settings);
+        Ok(config)
+    };
     Ok(match asked.command {
         None => Invocation::Serve(Box::new(checked(asked.args)?)),
         Some(Command::CheckConfig(args)) => {
             checked(*args)?;
-            Invocation::CheckConfig { report: shown }
+            Invocation::CheckConfig { report: report::lines(&settings, &origins) }
         }
         Some(Command::List(args)) => Invocation::Admin(Box::new(Admin::List(args))),
         Some(Command::Show(args)) => Invocation::Admin(Box::new(Admin::Show(args))),
@@ -170,6 +174,19 @@ pub fn read(argv: impl IntoIterator<Item = OsString>) -> Result<Invocation, Fare
         }
         Some(Command::Man) => Invocation::Print(man::page()),
     })
+}
+
+/// Reads the settings of a daemon that serves once more.
+///
+/// # Errors
+/// One of them is wrong; one line says which and why.
+pub fn reread() -> Result<Config, String> {
+    match read(std::env::args_os()) {
+        Ok(Invocation::Serve(config)) => Ok(*config),
+        Err(Farewell(Reason::Wrong(line))) => Err(line),
+        // The command line stays what it was when the daemon began to serve.
+        Ok(_) | Err(Farewell(Reason::Asked(_))) => Err("the command line does not say to serve".to_owned()),
+    }
 }
 
 /// The matches that hold the settings: a command's own, or those of serving.

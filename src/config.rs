@@ -5,6 +5,7 @@ mod listen;
 mod log;
 mod proxies;
 mod resumable;
+mod setting;
 mod units;
 mod url;
 
@@ -17,6 +18,7 @@ pub use self::{
     log::{LogConfig, LogFilter, LogFormat},
     proxies::{TrustedPeer, TrustedProxies},
     resumable::{ResumableConfig, ResumablePath, Scope},
+    setting::Setting,
     units::{ExpireAfter, MaxSize, PeerLimit},
     url::{BasePath, PublicUrl},
 };
@@ -56,6 +58,8 @@ pub struct Config {
     pub limits: Limits,
     /// The log.
     pub log: LogConfig,
+    /// All of it as it was typed, in the order of the flags.
+    pub settings: Vec<Setting>,
 }
 
 /// What is offered beyond uploading.
@@ -152,7 +156,14 @@ impl Config {
                 shutdown_timeout: limits.shutdown_timeout,
             },
             log: LogConfig { filter: log.log_level, format: log.log_format },
+            settings: Vec::new(),
         })
+    }
+
+    /// Whether somebody has set this.
+    #[must_use]
+    pub fn is_given(&self, key: &str) -> bool {
+        self.settings.iter().any(|setting| setting.key == key && !setting.is_default)
     }
 }
 

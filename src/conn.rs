@@ -14,7 +14,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 
 use self::prefixed::Prefixed;
-use crate::http::{Admission, App, Peer, handle};
+use crate::http::{Admission, Current, Peer, handle};
 
 /// RFC 9113 section 3.4: what an HTTP/2 client sends first.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -33,30 +33,32 @@ const STREAMS: u32 = 128;
 /// An HTTP/2 connection that does not answer a ping for this long is dead.
 const PING_EVERY: Duration = Duration::from_secs(30);
 
+/// How long the daemon waits, when it stops, for the first bytes of a connection.
+const LAST_CALL: Duration = Duration::from_millis(500);
+
 /// Something bytes go through.
 pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
 impl<I: AsyncRead + AsyncWrite + Unpin + Send + 'static> Stream for I {}
 
 /// Serves a connection until it ends, or until `closing` and the end of the requests that run then.
 pub async fn serve(
-    app: Arc<App>,
+    current: Arc<Current>,
     mut io: impl Stream,
     peer: Peer,
     admission: Admission,
     closing: CancellationToken,
 ) {
-    let limit = app.config.limits.header_timeout;
+    let limit = current.app().config.limits.header_timeout;
     // hyper-util's own sniffing waits for ever; a silent client must not.
     let sniffed = tokio::select! {
         sniffed = tokio::time::timeout(limit, sniff(&mut io)) => sniffed,
-        () = closing.cancelled() => return,
+        () = past_last_call(&closing) => return,
     };
     let Ok(Ok((version, prefix))) = sniffed else { return };
     let io = TokioIo::new(Prefixed::new(prefix, io));
     let service = {
-        let app = Arc::clone(&app);
         service_fn(move |request| {
-            let app = Arc::clone(&app);
+            let app = current.app();
             async move { handle(&app, peer, admission, request).await }
         })
     };
@@ -97,12 +99,20 @@ async fn drive<C: GracefulConnection<Error = hyper::Error>>(
 ) -> Result<(), hyper::Error> {
     let mut connection = pin!(connection);
     tokio::select! {
+        // First the connection: a request that has come already is answered.
+        biased;
         result = &mut connection => result,
         () = closing.cancelled() => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
     }
+}
+
+/// A client that connected a moment before the end has a request on its way; it is told to come again.
+async fn past_last_call(closing: &CancellationToken) {
+    closing.cancelled().await;
+    tokio::time::sleep(LAST_CALL).await;
 }
 
 enum Version {
@@ -135,6 +145,7 @@ mod tests {
     use super::*;
     use crate::cli::Args;
     use crate::config::Config;
+    use crate::http::App;
     use crate::store::disk::Disk;
     use crate::upload::{Rules, Uploads};
 
@@ -155,20 +166,61 @@ mod tests {
         assert!(sniff(&mut tokio_test_io(&["PRI"])).await.is_err());
     }
 
+    fn current(dir: &std::path::Path) -> Arc<Current> {
+        let config = Config::from_args(Args::from_flags(&[])).unwrap();
+        let rules = Rules { max_size: None, expire_after: None, fill_expire_after: None, verify: false };
+        let uploads = Uploads::new(Disk::open(dir, config.disk.clone()).unwrap(), rules);
+        Arc::new(Current::new(App { config, uploads }))
+    }
+
+    #[tokio::test]
+    async fn a_request_on_its_way_when_the_daemon_stops_is_answered() {
+        const REQUEST: &[u8] = b"OPTIONS /files/ HTTP/1.1\r\nHost: a\r\n\r\n";
+        let dir = tempfile::tempdir().unwrap();
+        let current = current(dir.path());
+        // What is ready first is a matter of chance if it is not a matter of order.
+        for round in 0..20 {
+            for has_asked_before in [false, true] {
+                let (mut client, server) = tokio::io::duplex(4096);
+                let closing = CancellationToken::new();
+                let peer = Peer::Ip([192, 0, 2, 1].into());
+                let current = Arc::clone(&current);
+                tokio::spawn(serve(current, server, peer, Admission::Welcome, closing.clone()));
+                if has_asked_before {
+                    client.write_all(REQUEST).await.unwrap();
+                    let mut answer = [0; 4096];
+                    assert_ne!(client.read(&mut answer).await.unwrap(), 0);
+                    client.write_all(REQUEST).await.unwrap();
+                    closing.cancel();
+                } else {
+                    closing.cancel();
+                    tokio::task::yield_now().await;
+                    client.write_all(REQUEST).await.unwrap();
+                }
+                let mut answer = String::new();
+                client.read_to_string(&mut answer).await.unwrap();
+                assert!(answer.starts_with("HTTP/1.1 204 "), "{round} {has_asked_before}: {answer:?}");
+            }
+        }
+    }
+
     #[tokio::test]
     async fn a_crowded_address_is_told_so_and_can_read_it() {
         let dir = tempfile::tempdir().unwrap();
-        let config = Config::from_args(Args::from_flags(&[])).unwrap();
-        let rules = Rules { max_size: None, expire_after: None, fill_expire_after: None, verify: false };
-        let uploads = Uploads::new(Disk::open(dir.path(), config.disk.clone()).unwrap(), rules);
-        let app = Arc::new(App { config, uploads });
+        let current = current(dir.path());
         for request in [
             "POST /files/ HTTP/1.1\r\nHost: a\r\nOrigin: https://b.example\r\nUpload-Length: 1\r\n\r\n",
             "OPTIONS /files/ HTTP/1.1\r\nHost: a\r\nOrigin: https://b.example\r\n\r\n",
         ] {
             let (mut client, server) = tokio::io::duplex(4096);
             let peer = Peer::Ip([192, 0, 2, 1].into());
-            tokio::spawn(serve(Arc::clone(&app), server, peer, Admission::Crowded, CancellationToken::new()));
+            tokio::spawn(serve(
+                Arc::clone(&current),
+                server,
+                peer,
+                Admission::Crowded,
+                CancellationToken::new(),
+            ));
             client.write_all(request.as_bytes()).await.unwrap();
             let mut answer = String::new();
             // To its end: the connection is closed.

@@ -6,18 +6,23 @@ pub mod download;
 mod pace;
 mod page;
 mod peer;
+mod request_id;
 mod respond;
 mod route;
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Instant;
 
+use arc_swap::ArcSwap;
 use http::header::{EXPECT, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
 use hyper::body::Incoming;
+use tracing::Instrument as _;
 
 pub use self::body::{RequestBody, RequestBytes, RequestPieces, ResponseBody};
 pub use self::peer::{Peer, Reached};
+use self::request_id::{RequestId, X_REQUEST_ID};
 pub use self::respond::{Answer, Problem, empty};
 pub use self::route::Route;
 use crate::config::Config;
@@ -32,6 +37,29 @@ pub struct App {
     pub config: Config,
     /// The engine.
     pub uploads: Uploads<Disk>,
+}
+
+/// The [`App`] in force. A reload puts another one in its place; a request keeps the one that it came to.
+pub struct Current(ArcSwap<App>);
+
+impl Current {
+    /// What is in force at first.
+    #[must_use]
+    pub fn new(app: App) -> Self {
+        Self(ArcSwap::from_pointee(app))
+    }
+
+    /// What is in force now.
+    #[must_use]
+    pub fn app(&self) -> Arc<App> {
+        self.0.load_full()
+    }
+
+    /// Puts a configuration in force, for all that comes after.
+    pub fn replace(&self, config: Config) {
+        let uploads = self.app().uploads.clone();
+        self.0.store(Arc::new(App { config, uploads }));
+    }
 }
 
 /// Whether a connection's requests are answered.
@@ -57,7 +85,7 @@ pub struct Call {
     pub body: RequestBody,
 }
 
-/// Answers one request. The order of the lines is the architecture.
+/// Answers one request, and calls it by one name in the log and in the answer.
 ///
 /// # Errors
 /// Never: an error here would take the connection down with it.
@@ -67,6 +95,16 @@ pub async fn handle(
     admission: Admission,
     request: Request<Incoming>,
 ) -> Result<Answer, Infallible> {
+    let id = RequestId::of(request.headers());
+    // Of the highest level, so that it is there whatever is logged.
+    let span = tracing::error_span!("request", %id);
+    let mut answer = answer(app, peer, admission, request).instrument(span).await;
+    answer.headers_mut().extend(id.value().map(|id| (X_REQUEST_ID, id)));
+    Ok(answer)
+}
+
+/// The order of the lines is the architecture.
+async fn answer(app: &App, peer: Peer, admission: Admission, request: Request<Incoming>) -> Answer {
     let began = Instant::now();
     let (head, incoming) = request.into_parts();
     let reached = Reached::read(peer, &head.uri, &head.headers, &app.config.trusted_proxies);
@@ -97,7 +135,7 @@ pub async fn handle(
     }
     let (status, took) = (answer.status().as_u16(), began.elapsed());
     tracing::debug!(%peer, method = %call.method, path = head.uri.path(), status, ?took, "answered");
-    Ok(answer)
+    answer
 }
 
 async fn dispatch(app: &App, call: &Call, route: &Route<'_>) -> Answer {

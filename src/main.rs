@@ -6,7 +6,7 @@ use std::time::Duration;
 use resumed::admin;
 use resumed::cli::{self, Invocation};
 use resumed::config::Config;
-use resumed::server;
+use resumed::server::{self, Log, Passed, Process, StartError};
 
 /// Read buffers come and go by the hundred thousand in every gigabyte. The system's allocator gives them back to the
 /// kernel each time and faults them in again; this one keeps them for a moment.
@@ -30,22 +30,25 @@ fn main() -> ExitCode {
 }
 
 fn serve(config: Config) -> ExitCode {
-    server::init_log(&config.log);
+    let log = Log::begin(&config.log);
+    let passed = match Passed::take() {
+        Ok(passed) => passed,
+        Err(error) => return refuse(&error),
+    };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => {
-            tracing::error!("can't start: {error}");
-            return ExitCode::FAILURE;
-        }
+        Err(error) => return refuse(&StartError::System(error)),
     };
-    let result = runtime.block_on(server::run(config));
+    let result = runtime.block_on(server::run(config, Process { passed, log, reread: cli::reread }));
     // Writes that still run get a moment; who waits for one is gone.
     runtime.shutdown_timeout(Duration::from_secs(5));
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tracing::error!("{error}");
-            ExitCode::FAILURE
-        }
+        Err(error) => refuse(&error),
     }
+}
+
+fn refuse(error: &StartError) -> ExitCode {
+    tracing::error!("{error}");
+    ExitCode::FAILURE
 }

@@ -1,30 +1,37 @@
 //! The daemon as a whole: from the checked configuration to its last breath.
 
+mod accept;
+mod health;
+mod journal;
 mod listener;
 mod log;
+mod manager;
+mod passed;
 mod places;
+mod reload;
 mod signals;
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::accept::{Acceptor, Service};
+use self::health::Health;
 use self::listener::Listener;
-pub use self::log::init as init_log;
+pub use self::log::Log;
+pub use self::passed::Passed;
 use self::places::Places;
+use self::reload::Reload;
+pub use self::reload::Reread;
+use self::signals::{Signal, Signals};
 use crate::cli;
 use crate::config::Config;
-use crate::conn;
-use crate::http::App;
+use crate::http::{App, Current};
 use crate::store::disk::Disk;
 use crate::upload::{Rules, Uploads};
-
-/// After running out of file descriptors or memory, accepting is tried again this much later.
-const BREATHE: Duration = Duration::from_millis(100);
 
 /// Why the daemon could not start; each text ends with the system's reason.
 #[derive(Debug, thiserror::Error)]
@@ -45,69 +52,110 @@ pub enum StartError {
         /// The system's reason.
         reason: io::Error,
     },
+    /// The service manager passed something that can't be served.
+    #[error("can't use the socket {name} of the service manager: it is no stream socket that is listened on")]
+    Passed {
+        /// Its name (`FileDescriptorName=`).
+        name: String,
+    },
     /// The process could not be set up.
     #[error("can't start: {0}")]
     System(#[from] io::Error),
 }
 
-/// Serves until a signal ends it.
+/// What the daemon has from those who started it.
+pub struct Process {
+    /// Sockets of the service manager.
+    pub passed: Passed,
+    /// The log, which has begun.
+    pub log: Log,
+    /// Reads the settings again.
+    pub reread: Reread,
+}
+
+/// Serves until a signal ends it, at the addresses of the configuration and on the sockets that were passed.
 ///
 /// # Errors
 /// Only at start; what happens later is logged and served on.
-pub async fn run(config: Config) -> Result<(), StartError> {
-    let store = Disk::open(&config.data_dir, config.disk.clone())
+pub async fn run(config: Config, process: Process) -> Result<(), StartError> {
+    let Process { passed, log, reread } = process;
+    let mut signals = Signals::new()?;
+    let disk = Disk::open(&config.data_dir, config.disk.clone())
         .map_err(|reason| StartError::Store { path: config.data_dir.display().to_string(), reason })?;
-    let rules = Rules {
-        max_size: config.max_size,
-        expire_after: config.expire_after,
-        fill_expire_after: config.resumable.expire_after,
-        verify: config.verify,
-    };
-    let uploads = Uploads::new(store, rules);
-    let mut signals = signals::Signals::new()?;
-    let mut listeners = Vec::new();
-    for address in &config.listen {
-        listeners.extend(Listener::bind(address).await?);
-    }
-    let app = Arc::new(App { config, uploads });
-    announce(&app.config, &listeners);
+    let uploads = Uploads::new(disk.clone(), Rules::from(&config));
+    let listeners = open(&config, passed).await?;
+    announce(&config, &listeners);
 
-    let closing = CancellationToken::new();
-    let connections = TaskTracker::new();
-    let places = Places::new(&app.config, open_files());
-    let accepting: Vec<_> = listeners
-        .into_iter()
-        .map(|listener| {
-            let (app, connections, places) = (Arc::clone(&app), connections.clone(), places.clone());
-            tokio::spawn(accept(listener, app, connections, places, closing.clone()))
-        })
-        .collect();
+    let places = Places::new(&config, open_files(), listeners.len());
+    let current = Arc::new(Current::new(App { config, uploads: uploads.clone() }));
+    let service = Service {
+        current: Arc::clone(&current),
+        connections: TaskTracker::new(),
+        places: places.clone(),
+        closing: CancellationToken::new(),
+    };
+    let acceptors: Arc<[_]> =
+        listeners.into_iter().map(|listener| Acceptor::start(listener, service.clone())).collect();
     let tending = tokio::spawn({
-        let uploads = app.uploads.clone();
+        let uploads = uploads.clone();
         async move { uploads.tend().await }
     });
+    let health =
+        Health { acceptors: Arc::clone(&acceptors), current: Arc::clone(&current), disk: disk.clone() };
+    let informing = tokio::spawn(manager::keep_informed(health, service.connections.clone()));
 
-    let signal = signals.next().await;
+    let reload = Reload { reread, log, current: Arc::clone(&current), places, disk };
+    let signal = loop {
+        match signals.next().await {
+            Signal::Reload => reload.run().await,
+            Signal::Stop(signal) => break signal,
+        }
+    };
+    informing.abort();
+    // Nothing of it is to be said after this.
+    drop(informing.await);
+    manager::say_stopping();
     tracing::info!(
         signal,
-        uploads = app.uploads.busy(),
+        uploads = uploads.busy(),
         "stopping: running uploads are saved and can be resumed"
     );
-    for task in accepting {
-        task.abort();
-    }
+    acceptors.iter().for_each(Acceptor::stop);
     tending.abort();
-    app.uploads.close();
+    uploads.close();
+    drain(service, &mut signals).await;
+    Ok(())
+}
+
+/// Opens what the configuration says. Sockets that were passed take the place of the default address; addresses that
+/// somebody gave are served beside them.
+async fn open(config: &Config, passed: Passed) -> Result<Vec<Listener>, StartError> {
+    let mut listeners = Vec::new();
+    if passed.is_empty() || config.is_given("listen") {
+        for address in &config.listen {
+            listeners.extend(Listener::bind(address).await?);
+        }
+    }
+    for socket in passed.0 {
+        listeners.push(Listener::adopt(socket)?);
+    }
+    Ok(listeners)
+}
+
+/// Waits for the requests that run, as long as that is allowed to last.
+async fn drain(service: Service, signals: &mut Signals) {
+    let Service { connections, closing, current, .. } = service;
+    let limit = current.app().config.limits.shutdown_timeout;
     closing.cancel();
     connections.close();
     tokio::select! {
         () = connections.wait() => tracing::info!("stopped"),
-        () = tokio::time::sleep(app.config.limits.shutdown_timeout) => {
+        () = tokio::time::sleep(limit) => {
             tracing::warn!(connections = connections.len(), "stopped with connections open: --shutdown-timeout is over");
         }
-        signal = signals.next() => tracing::warn!(signal, "stopped at once"),
+        signal = signals.stop() => tracing::warn!(signal, "stopped at once"),
+        () = manager::ask_for_time() => {}
     }
-    Ok(())
 }
 
 /// As many files as the system lets a process have open; what it gets without asking is for programs of another age.
@@ -119,60 +167,14 @@ fn open_files() -> Option<u64> {
     maximum
 }
 
-async fn accept(
-    listener: Listener,
-    app: Arc<App>,
-    connections: TaskTracker,
-    places: Places,
-    closing: CancellationToken,
-) {
-    loop {
-        let Some(free) = places.free().await else { return };
-        match listener.accept().await {
-            Ok((stream, peer)) => {
-                let Some(place) = places.take(free, peer) else { continue };
-                let (app, closing) = (Arc::clone(&app), closing.clone());
-                connections.spawn(async move {
-                    match stream {
-                        listener::Stream::Tcp(stream) => {
-                            conn::serve(app, stream, peer, place.admission, closing).await
-                        }
-                        listener::Stream::Unix(stream) => {
-                            conn::serve(app, stream, peer, place.admission, closing).await
-                        }
-                    }
-                    drop(place);
-                });
-            }
-            Err(error) => {
-                tracing::warn!(%error, "can't accept a connection");
-                tokio::time::sleep(BREATHE).await;
-            }
-        }
-    }
-}
-
 /// Says where to upload to, on standard output: the first thing a person wants to know, and the one line a script needs.
 fn announce(config: &Config, listeners: &[Listener]) {
     let path = config.base_path.as_str();
     for listener in listeners {
-        match (&config.public_url, listener.address()) {
-            (_, listener::Address::Tcp(address)) => {
-                cli::say(&format!(
-                    "resumed {} takes uploads at http://{address}{path}\n",
-                    env!("CARGO_PKG_VERSION")
-                ));
-            }
-            (_, listener::Address::Unix(socket)) => {
-                cli::say(&format!(
-                    "resumed {} takes uploads at unix:{}{path}\n",
-                    env!("CARGO_PKG_VERSION"),
-                    socket.display()
-                ));
-            }
-        }
+        let url = listener.url();
+        cli::say(format!("resumed {} takes uploads at {url}{path}\n", env!("CARGO_PKG_VERSION")));
     }
     if let Some(public) = &config.public_url {
-        cli::say(&format!("the world reaches it at {}\n", public.join(path)));
+        cli::say(format!("the world reaches it at {}\n", public.join(path)));
     }
 }

@@ -23,10 +23,12 @@ mod receive;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::{ArcSwap, Guard};
 use bytes::Bytes;
 use futures_core::Stream;
 use jiff::{RoundMode, SignedDuration, Timestamp, TimestampRound, Unit};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 pub use self::append::Append;
 pub use self::checksum::{Algorithm, Checksum, Hasher};
@@ -124,7 +126,7 @@ pub struct Uploads<S: Store> {
 
 struct Inner<S: Store> {
     store: S,
-    rules: Rules,
+    rules: ArcSwap<Rules>,
     leases: Leases,
     waiting: Waiting,
     agenda: Agenda,
@@ -138,7 +140,7 @@ impl<S: Store> Uploads<S> {
     pub fn new(store: S, rules: Rules) -> Self {
         let inner = Inner {
             store,
-            rules,
+            rules: ArcSwap::from_pointee(rules),
             leases: Leases::default(),
             waiting: Waiting::default(),
             agenda: Agenda::default(),
@@ -150,8 +152,13 @@ impl<S: Store> Uploads<S> {
 
     /// The rules in force.
     #[must_use]
-    pub fn rules(&self) -> &Rules {
-        &self.inner.rules
+    pub fn rules(&self) -> Guard<Arc<Rules>> {
+        self.inner.rules.load()
+    }
+
+    /// Enforces these from now on. What has begun goes on as it began.
+    pub fn set_rules(&self, rules: Rules) {
+        self.inner.rules.store(Arc::new(rules));
     }
 
     /// Removes an upload; a transfer that is running ends first. Its finished file goes with it.
@@ -222,7 +229,7 @@ impl<S: Store> Uploads<S> {
     /// When an upload expires if its last byte comes now: a whole second, because that is what HTTP can tell, and
     /// nobody is told less than he gets.
     fn expiry_from(&self, now: Timestamp, key: Option<ClientKey>) -> Option<Timestamp> {
-        let rules = &self.inner.rules;
+        let rules = self.rules();
         let after = if key.is_some() { rules.fill_expire_after } else { rules.expire_after };
         let after = SignedDuration::try_from(after?).ok()?;
         let moment = now.checked_add(after).ok()?;
@@ -274,7 +281,7 @@ impl<S: Store> Uploads<S> {
         T: Send + 'static,
         W: Future<Output = Result<T, UploadError>> + Send + 'static,
     {
-        let running = tokio::spawn(work);
+        let running = tokio::spawn(work.in_current_span());
         async move {
             running.await.unwrap_or_else(|error| {
                 let cause = std::io::Error::other(error);

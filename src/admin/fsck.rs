@@ -14,9 +14,9 @@ const LEFT: u8 = 4;
 
 pub(super) fn run(args: FsckArgs) -> Result<ExitCode, Failure> {
     let dir = args.storage.dir.data_dir.clone();
-    let mut say = |finding: Finding| cli::say(&line(&finding));
+    let mut say = |finding: Finding| cli::say(line(&finding));
     let tally = check(&dir, disk_options(args.storage), args.repair, &mut say).map_err(Failure::dir(&dir))?;
-    cli::say(&summary(&tally, args.repair));
+    cli::say(summary(&tally, args.repair));
     Ok(match tally.faults - tally.mended {
         0 if tally.faults == 0 => ExitCode::SUCCESS,
         0 => ExitCode::from(MENDED),

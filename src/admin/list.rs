@@ -20,7 +20,7 @@ pub(super) fn run(args: &ListArgs) -> Result<ExitCode, Failure> {
     let mut found: Vec<View> = found.collect();
     // Those that can't be read come first, where they are not overlooked when there are few, and the newest last.
     found.sort_by(|one, other| (one.modified, &one.id).cmp(&(other.modified, &other.id)));
-    cli::say(&table(&found, now));
+    cli::say(table(&found, now));
     Ok(ExitCode::SUCCESS)
 }
 

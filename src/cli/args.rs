@@ -175,7 +175,7 @@ pub struct Args {
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Serving")]
 pub struct ServingArgs {
-    /// IP:PORT, HOST:PORT or unix:PATH; repeatable
+    /// IP:PORT, HOST:PORT or unix:PATH; repeatable. Sockets of systemd take the default's place
     #[arg(long, value_name = "ADDR", env = "RESUMED_LISTEN", value_delimiter = ',')]
     #[arg(default_value = "127.0.0.1:8080")]
     pub listen: Vec<ListenAddr>,

@@ -2,28 +2,42 @@
 
 use clap::{Arg, ArgAction, ArgMatches, CommandFactory};
 
-use super::{args::CommandLine, file::settings, origin::Origins};
+use super::{
+    args::CommandLine,
+    file,
+    origin::{Origin, Origins},
+};
+use crate::config::Setting;
 
-/// One line for each setting, aligned.
-pub(super) fn lines(matches: &ArgMatches, origins: &Origins<'_>) -> String {
+/// Each setting, as it was typed.
+pub(super) fn settings(matches: &ArgMatches, origins: &Origins<'_>) -> Vec<Setting> {
     let command = CommandLine::command();
-    let settings: Vec<(String, String)> = settings(&command)
+    file::settings(&command)
         // A command may know only some of the settings.
         .filter(|arg| matches.try_contains_id(arg.get_id().as_str()).is_ok())
-        .map(|arg| {
-            let key = arg.get_long().unwrap_or_default();
-            match shown(arg, matches) {
-                Some(value) => {
-                    (format!("{key} = {value}"), format!("# {}", origins.of(arg.get_id().as_str(), None)))
-                }
-                None => (format!("# {key} is not set"), String::new()),
+        .map(|arg| Setting {
+            key: arg.get_long().unwrap_or_default().to_owned(),
+            value: shown(arg, matches),
+            is_default: origins.of(arg.get_id().as_str(), None) == Origin::Default,
+        })
+        .collect()
+}
+
+/// One line for each setting, aligned.
+pub(super) fn lines(settings: &[Setting], origins: &Origins<'_>) -> String {
+    let lines: Vec<(String, String)> = settings
+        .iter()
+        .map(|Setting { key, value, .. }| match value {
+            Some(value) => {
+                (format!("{key} = {value}"), format!("# {}", origins.of(&key.replace('-', "_"), None)))
             }
+            None => (format!("# {key} is not set"), String::new()),
         })
         .collect();
-    let width = settings.iter().map(|(line, _)| line.chars().count()).max().unwrap_or(0);
+    let width = lines.iter().map(|(line, _)| line.chars().count()).max().unwrap_or(0);
     let aligned =
         |(line, origin): &(String, String)| format!("{line:<width$}  {origin}").trim_end().to_owned() + "\n";
-    settings.iter().map(aligned).collect()
+    lines.iter().map(aligned).collect()
 }
 
 /// The value as TOML, as it was typed; nothing if there is none.

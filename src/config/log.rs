@@ -2,19 +2,28 @@
 
 use std::{fmt, str::FromStr};
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
 
 use super::Invalid;
 
-/// `--log-level`: a level, or a filter in the syntax of `tracing_subscriber::EnvFilter`, which has been tried.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LogFilter(String);
+/// `--log-level`: a level, or levels by module.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LogFilter {
+    text: String,
+    targets: Targets,
+}
 
 impl LogFilter {
-    /// The text, which `EnvFilter` takes.
+    /// As it was typed.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
+    }
+
+    /// What is logged.
+    #[must_use]
+    pub fn targets(&self) -> &Targets {
+        &self.targets
     }
 }
 
@@ -23,22 +32,31 @@ impl FromStr for LogFilter {
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
         const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
-        // `EnvFilter` takes any word for the name of a module, so that a mistyped level would silence the log.
+        // `Targets` takes any word for the name of a module, so that a mistyped level would silence the log.
         let words_are_levels = text.split(',').all(|directive| {
             directive.contains('=') || LEVELS.iter().any(|level| level.eq_ignore_ascii_case(directive))
         });
-        if words_are_levels && EnvFilter::builder().parse(text).is_ok() {
-            return Ok(Self(text.to_owned()));
+        let modules_are_names =
+            text.split(',').filter_map(|directive| directive.split_once('=')).all(|(name, _)| {
+                !name.is_empty()
+                    && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_:".contains(&byte))
+            });
+        // A bare level is meant for this program; what its libraries have to say fills a screen for each request.
+        let spec = if text.contains(['=', ',']) { text.to_owned() } else { format!("warn,resumed={text}") };
+        match spec.parse() {
+            Ok(targets) if words_are_levels && modules_are_names => {
+                Ok(Self { text: text.to_owned(), targets })
+            }
+            _ => Err(Invalid::new(
+                "is not a log level; give error, warn, info, debug or trace, or a filter such as info,resumed=debug",
+            )),
         }
-        Err(Invalid::new(
-            "is not a log level; give error, warn, info, debug or trace, or a filter such as info,resumed=debug",
-        ))
     }
 }
 
 impl fmt::Display for LogFilter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.text)
     }
 }
 
@@ -52,7 +70,7 @@ pub enum LogFormat {
 }
 
 /// The log.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct LogConfig {
     /// What is logged.
     pub filter: LogFilter,

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::os::unix::net::SocketAddr as UnixAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -9,13 +10,22 @@ use rustix::net::sockopt;
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
 use super::StartError;
+use super::passed::{PassedListener, PassedSocket};
 use crate::config::ListenAddr;
 use crate::http::Peer;
 
-/// A bound address. A unix socket's file goes with it.
+/// A bound address.
 pub(super) enum Listener {
     Tcp(TcpListener, SocketAddr),
-    Unix(UnixListener, SocketFile),
+    Unix(UnixListener, UnixPlace),
+}
+
+/// Where a unix socket is.
+pub(super) enum UnixPlace {
+    /// We made the file, and it goes with us.
+    Ours(SocketFile),
+    /// The service manager's.
+    Passed(UnixAddr),
 }
 
 pub(super) struct SocketFile(PathBuf);
@@ -32,11 +42,6 @@ pub(super) enum Stream {
     Unix(UnixStream),
 }
 
-pub(super) enum Address<'l> {
-    Tcp(SocketAddr),
-    Unix(&'l Path),
-}
-
 impl Listener {
     /// Binds an address; a host name may stand for several.
     pub(super) async fn bind(address: &ListenAddr) -> Result<Vec<Self>, StartError> {
@@ -48,10 +53,36 @@ impl Listener {
         bound.map_err(|reason| StartError::Listen { address: address.to_string(), reason })
     }
 
-    pub(super) fn address(&self) -> Address<'_> {
+    /// Takes over a socket of the service manager.
+    pub(super) fn adopt(socket: PassedSocket) -> io::Result<Self> {
+        let listener = match socket.listener {
+            PassedListener::Tcp(listener) => {
+                listener.set_nonblocking(true)?;
+                let address = listener.local_addr()?;
+                Self::Tcp(TcpListener::from_std(listener)?, address)
+            }
+            PassedListener::Unix(listener) => {
+                listener.set_nonblocking(true)?;
+                let address = listener.local_addr()?;
+                Self::Unix(UnixListener::from_std(listener)?, UnixPlace::Passed(address))
+            }
+        };
+        tracing::info!(
+            name = socket.name,
+            address = listener.url(),
+            "took over a socket of the service manager"
+        );
+        Ok(listener)
+    }
+
+    /// How it is reached, without a path.
+    pub(super) fn url(&self) -> String {
         match self {
-            Self::Tcp(_, address) => Address::Tcp(*address),
-            Self::Unix(_, file) => Address::Unix(&file.0),
+            Self::Tcp(_, address) => format!("http://{address}"),
+            Self::Unix(_, UnixPlace::Ours(SocketFile(path))) => format!("unix:{}", path.display()),
+            Self::Unix(_, UnixPlace::Passed(address)) => {
+                format!("unix:{}", address.as_pathname().unwrap_or(Path::new("@")).display())
+            }
         }
     }
 
@@ -108,5 +139,5 @@ fn unix(path: &Path) -> io::Result<Listener> {
     if is_socket && std::os::unix::net::UnixStream::connect(path).is_err() {
         std::fs::remove_file(path)?;
     }
-    Ok(Listener::Unix(UnixListener::bind(path)?, SocketFile(path.to_owned())))
+    Ok(Listener::Unix(UnixListener::bind(path)?, UnixPlace::Ours(SocketFile(path.to_owned()))))
 }

@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use arc_swap::ArcSwap;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::config::{Config, TrustedProxies};
@@ -15,22 +16,48 @@ const REFUSALS: usize = 64;
 /// The places for connections. Clones are the same places.
 #[derive(Clone)]
 pub(super) struct Places {
-    all: Arc<Semaphore>,
+    all: Arc<All>,
     refusals: Arc<Semaphore>,
     peers: Arc<Peers>,
 }
 
+/// The places in all.
+struct All {
+    free: Arc<Semaphore>,
+    number: Mutex<Number>,
+    /// How many the process could have.
+    possible: usize,
+    /// Each listener holds the place that its next connection will take.
+    listeners: usize,
+}
+
+struct Number {
+    places: usize,
+    /// Places that are taken and will not come back, because there are fewer of them by now.
+    too_many: usize,
+}
+
+/// A place that nobody has taken yet.
+pub(super) struct Free {
+    permit: Option<OwnedSemaphorePermit>,
+    all: Arc<All>,
+}
+
 struct Peers {
+    limits: ArcSwap<PeerLimits>,
+    open: Mutex<HashMap<IpAddr, u32>>,
+}
+
+struct PeerLimits {
     limit: Option<u32>,
     /// Proxies bring the connections of many.
     proxies: TrustedProxies,
-    open: Mutex<HashMap<IpAddr, u32>>,
 }
 
 /// A connection's place. Free again when it is dropped.
 pub(super) struct Place {
     pub(super) admission: Admission,
-    _in_all: OwnedSemaphorePermit,
+    _in_all: Free,
     _of_peer: Option<PeerPlace>,
     _refusal: Option<OwnedSemaphorePermit>,
 }
@@ -40,39 +67,80 @@ struct PeerPlace {
     address: IpAddr,
 }
 
-impl Places {
-    /// `descriptors`: how many files the process may have open.
-    pub(super) fn new(config: &Config, descriptors: Option<u64>) -> Self {
-        let limits = &config.limits;
-        let wanted = u64::from(limits.max_connections);
-        // A connection with an upload has two files open, and the daemon needs a few for itself.
-        let possible = descriptors.map_or(wanted, |open| (open.saturating_sub(64) / 2).max(1));
-        if possible < wanted / 2 {
+impl All {
+    fn number(&self) -> MutexGuard<'_, Number> {
+        self.number.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has this many places from now on. Nobody loses his.
+    fn set(&self, wanted: u32) {
+        let wanted_here = usize::try_from(wanted).unwrap_or(usize::MAX);
+        if self.possible < wanted_here / 2 {
             tracing::warn!(
                 wanted,
-                possible,
+                possible = self.possible,
                 "the limit on open files allows far fewer connections than --max-connections; raise it (LimitNOFILE=)"
             );
         }
-        let peers = Peers {
-            limit: limits.max_connections_per_peer,
-            proxies: config.trusted_proxies.clone(),
-            open: Mutex::default(),
-        };
-        Self {
-            all: Arc::new(Semaphore::new(usize::try_from(possible.min(wanted)).unwrap_or(usize::MAX))),
-            refusals: Arc::new(Semaphore::new(REFUSALS)),
-            peers: Arc::new(peers),
+        let places = self.possible.min(wanted_here) + self.listeners.saturating_sub(1);
+        let mut number = self.number();
+        if places > number.places {
+            let more = places - number.places;
+            let kept = more.min(number.too_many);
+            number.too_many -= kept;
+            self.free.add_permits(more - kept);
+        } else {
+            let fewer = number.places - places;
+            number.too_many += fewer - self.free.forget_permits(fewer);
         }
+        number.places = places;
+    }
+}
+
+impl Drop for Free {
+    fn drop(&mut self) {
+        let Some(permit) = self.permit.take() else { return };
+        let mut number = self.all.number();
+        if number.too_many > 0 {
+            number.too_many -= 1;
+            permit.forget();
+        }
+    }
+}
+
+impl Places {
+    /// `descriptors`: how many files the process may have open. `listeners`: from how many sides connections come.
+    pub(super) fn new(config: &Config, descriptors: Option<u64>, listeners: usize) -> Self {
+        // A connection with an upload has two files open, and the daemon needs a few for itself.
+        let possible = descriptors.map_or(u64::MAX, |open| (open.saturating_sub(64) / 2).max(1));
+        let all = All {
+            free: Arc::new(Semaphore::new(0)),
+            number: Mutex::new(Number { places: 0, too_many: 0 }),
+            possible: usize::try_from(possible).unwrap_or(usize::MAX),
+            listeners,
+        };
+        let peers = Peers { limits: ArcSwap::from_pointee(PeerLimits::of(config)), open: Mutex::default() };
+        all.set(config.limits.max_connections);
+        Self { all: Arc::new(all), refusals: Arc::new(Semaphore::new(REFUSALS)), peers: Arc::new(peers) }
+    }
+
+    /// Keeps to these limits from now on.
+    pub(super) fn set_limits(&self, config: &Config) {
+        self.all.set(config.limits.max_connections);
+        self.peers.limits.store(Arc::new(PeerLimits::of(config)));
     }
 
     /// Waits for a place: what can't be served waits in the kernel's queue, where it costs nothing.
-    pub(super) async fn free(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.all).acquire_owned().await.ok()
+    pub(super) async fn free(&self) -> Free {
+        match Arc::clone(&self.all.free).acquire_owned().await {
+            Ok(permit) => Free { permit: Some(permit), all: Arc::clone(&self.all) },
+            // Only a semaphore that was closed says so, and nobody closes this one.
+            Err(_) => std::future::pending().await,
+        }
     }
 
     /// Takes a place for a connection that has come. `None`: it is not even told why.
-    pub(super) fn take(&self, in_all: OwnedSemaphorePermit, peer: Peer) -> Option<Place> {
+    pub(super) fn take(&self, in_all: Free, peer: Peer) -> Option<Place> {
         let place = |admission, of_peer, refusal| {
             Some(Place { admission, _in_all: in_all, _of_peer: of_peer, _refusal: refusal })
         };
@@ -87,13 +155,20 @@ impl Places {
     }
 }
 
+impl PeerLimits {
+    fn of(config: &Config) -> Self {
+        Self { limit: config.limits.max_connections_per_peer, proxies: config.trusted_proxies.clone() }
+    }
+}
+
 struct Crowd;
 
 impl Peers {
     /// `Ok(None)`: this peer's connections are not counted. What comes from this machine is a proxy, or its owner.
     fn take(self: &Arc<Self>, peer: Peer) -> Result<Option<PeerPlace>, Crowd> {
-        let (Some(limit), Peer::Ip(ip)) = (self.limit, peer) else { return Ok(None) };
-        if ip.is_loopback() || self.proxies.contains(ip) {
+        let limits = self.limits.load();
+        let (Some(limit), Peer::Ip(ip)) = (limits.limit, peer) else { return Ok(None) };
+        if ip.is_loopback() || limits.proxies.contains(ip) {
             return Ok(None);
         }
         let address = network(ip);
@@ -133,11 +208,11 @@ mod tests {
     use crate::cli::Args;
 
     fn places(flags: &[&str]) -> Places {
-        Places::new(&Config::from_args(Args::from_flags(flags)).unwrap(), None)
+        Places::new(&Config::from_args(Args::from_flags(flags)).unwrap(), None, 1)
     }
 
     async fn take(places: &Places, peer: &str) -> Option<Place> {
-        let permit = places.free().await.unwrap();
+        let permit = places.free().await;
         places.take(permit, Peer::Ip(peer.parse().unwrap()))
     }
 
@@ -187,7 +262,38 @@ mod tests {
     #[tokio::test]
     async fn the_limit_on_open_files_limits_connections() {
         let config = Config::from_args(Args::from_flags(&[])).unwrap();
-        assert_eq!(Places::new(&config, Some(1024)).all.available_permits(), 480);
-        assert_eq!(Places::new(&config, Some(1 << 20)).all.available_permits(), 10_000);
+        assert_eq!(Places::new(&config, Some(1024), 1).all.free.available_permits(), 480);
+        assert_eq!(Places::new(&config, Some(1 << 20), 1).all.free.available_permits(), 10_000);
+    }
+
+    #[tokio::test]
+    async fn the_number_of_places_can_change_and_nobody_loses_his() {
+        let config = |n: &str| Config::from_args(Args::from_flags(&["--max-connections", n])).unwrap();
+        let places = Places::new(&config("3"), None, 1);
+        let mut taken = vec![places.free().await, places.free().await, places.free().await];
+        let available = || places.all.free.available_permits();
+        places.set_limits(&config("1"));
+        taken.pop();
+        taken.pop();
+        assert_eq!(available(), 0, "one is taken and one is all");
+        places.set_limits(&config("2"));
+        assert_eq!(available(), 1);
+        taken.push(places.free().await);
+        places.set_limits(&config("1"));
+        places.set_limits(&config("4"));
+        assert_eq!(available(), 2);
+        taken.clear();
+        assert_eq!(available(), 4);
+        places.set_limits(&config("2"));
+        assert_eq!(available(), 2);
+    }
+
+    #[tokio::test]
+    async fn every_listener_serves_however_few_places_there_are() {
+        let config = Config::from_args(Args::from_flags(&["--max-connections", "1"])).unwrap();
+        let places = Places::new(&config, None, 2);
+        let _of_the_first = places.free().await;
+        let _of_the_second = places.free().await;
+        assert_eq!(places.all.free.available_permits(), 0);
     }
 }

@@ -108,6 +108,22 @@ impl Disk {
         Ok(Self { shared: Arc::new(shared) })
     }
 
+    /// Leaves this many bytes of the disk free from now on.
+    pub fn set_reserve(&self, bytes: u64) {
+        self.shared.space.set_reserve(bytes);
+    }
+
+    /// Looks at the data directory by way of the threads that do all the work on it: answers how many bytes are free.
+    ///
+    /// # Errors
+    /// It can't be reached.
+    pub fn probe(&self) -> impl Future<Output = Result<u64, StoreError>> + Send + 'static {
+        self.run(|shared| {
+            let fs = rustix::fs::statvfs(&shared.uploads).map_err(|error| fault("reach it", error.into()))?;
+            Ok(fs.f_bavail.saturating_mul(fs.f_frsize))
+        })
+    }
+
     /// Runs blocking work that ends also when its caller goes away.
     fn run<T: Send + 'static>(
         &self,

@@ -73,7 +73,7 @@ impl<S: Store> Uploads<S> {
         let (progress, asks) = Progress::new(upload.offset);
         let progress = Arc::new(progress);
         lease.show(Arc::clone(&progress));
-        let limit = upload.length.known().or(self.inner.rules.max_size).unwrap_or(u64::MAX);
+        let limit = upload.length.known().or(self.rules().max_size).unwrap_or(u64::MAX);
         let mut reception = Reception::new(self.inner.store.clone(), writer, upload, body, limit);
         let end = reception.run(lease.revoked(), &progress, asks).await;
         // In a box: an append waits for bytes nearly all of its time, and thousands of them may.
@@ -145,7 +145,7 @@ impl<S: Store> Uploads<S> {
                 Err(error) => Err(self.discard(reception, error).await),
             },
             End::Overlong => {
-                let error = match (reception.upload().length, self.inner.rules.max_size) {
+                let error = match (reception.upload().length, self.rules().max_size) {
                     (Length::Deferred, Some(max)) => UploadError::TooLarge { max },
                     (length, _) => UploadError::BeyondLength { length: length.known().unwrap_or(u64::MAX) },
                 };

@@ -60,7 +60,7 @@ impl<S: Store> Uploads<S> {
 
     /// Refuses what is larger than this server takes.
     pub(super) fn check_size(&self, bytes: u64) -> Result<(), UploadError> {
-        match self.inner.rules.max_size {
+        match self.rules().max_size {
             Some(max) if bytes > max => Err(UploadError::TooLarge { max }),
             _ => Ok(()),
         }

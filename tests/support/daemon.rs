@@ -3,11 +3,13 @@
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::TcpStream;
 use std::ops::Deref;
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
+use command_fds::{CommandFdExt as _, FdMapping};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::data_dir::DataDir;
@@ -47,15 +49,27 @@ impl Daemon {
     /// Starts the daemon on what a test, or another daemon, has left.
     #[track_caller]
     pub(crate) fn start_on(data: DataDir, flags: &[&str]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_resumed"));
-        command.env_clear().current_dir(data.beside("")).arg("--data-dir").arg(data.path());
-        if !flags.contains(&"--listen") {
+        Self::start_under(data, flags, &Manager::default())
+    }
+
+    /// Starts the daemon as this service manager does.
+    #[track_caller]
+    pub(crate) fn start_under(data: DataDir, flags: &[&str], manager: &Manager) -> Self {
+        let mut command = manager.command();
+        command.current_dir(data.beside("")).arg("--data-dir").arg(data.path());
+        if !flags.contains(&"--listen") && manager.sockets.is_empty() {
             command.args(["--listen", "127.0.0.1:0"]);
         }
         if !flags.contains(&"--log-level") {
             command.args(["--log-level", "resumed=debug"]);
         }
         command.args(flags).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Self::of(command, data)
+    }
+
+    /// The daemon that this command starts.
+    #[track_caller]
+    pub(crate) fn of(mut command: Command, data: DataDir) -> Self {
         let mut child = command.spawn().unwrap();
 
         let log = Arc::new(Mutex::new(String::new()));
@@ -212,6 +226,7 @@ impl Daemon {
         data
     }
 
+    /// The process.
     pub(crate) fn pid(&self) -> Pid {
         Pid::from_child(&self.process.child)
     }
@@ -262,6 +277,39 @@ impl Drop for Process {
     }
 }
 
+/// What a service manager gives the processes that it starts.
+#[derive(Default)]
+pub(crate) struct Manager {
+    pub(crate) variables: Vec<(&'static str, String)>,
+    /// Sockets that are listened on, with their names.
+    pub(crate) sockets: Vec<(OwnedFd, &'static str)>,
+}
+
+impl Manager {
+    fn command(&self) -> Command {
+        let binary = env!("CARGO_BIN_EXE_resumed");
+        if self.sockets.is_empty() {
+            let mut command = Command::new(binary);
+            command.env_clear().envs(self.variables.iter().cloned());
+            return command;
+        }
+        // Only the process itself knows its number before it is the daemon.
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", "LISTEN_PID=$$ exec \"$@\"", "sh", binary]);
+        command.env_clear().envs(self.variables.iter().cloned());
+        command.env("LISTEN_FDS", self.sockets.len().to_string());
+        let names: Vec<_> = self.sockets.iter().map(|(_, name)| *name).collect();
+        command.env("LISTEN_FDNAMES", names.join(":"));
+        let mappings = self
+            .sockets
+            .iter()
+            .zip(3..)
+            .map(|((socket, _), child_fd)| FdMapping { parent_fd: socket.try_clone().unwrap(), child_fd });
+        command.fd_mappings(mappings.collect()).unwrap();
+        command
+    }
+}
+
 /// The identifier in an upload's URL.
 pub(crate) fn id(upload: &str) -> &str {
     upload.rsplit('/').next().unwrap()
@@ -269,8 +317,13 @@ pub(crate) fn id(upload: &str) -> &str {
 
 /// Starts a daemon that shall refuse to serve: its exit code and what it said. `None`: it serves all the same.
 pub(crate) fn refusal(data: &DataDir, flags: &[&str]) -> (Option<i32>, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_resumed"));
-    command.env_clear().arg("--data-dir").arg(data.path()).args(flags);
+    refusal_under(data, flags, &Manager::default())
+}
+
+/// The same under a service manager.
+pub(crate) fn refusal_under(data: &DataDir, flags: &[&str], manager: &Manager) -> (Option<i32>, String) {
+    let mut command = manager.command();
+    command.arg("--data-dir").arg(data.path()).args(flags);
     let mut child =
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     // It says where it serves, or ends without a word here.

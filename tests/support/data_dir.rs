@@ -29,7 +29,8 @@ impl DataDir {
     pub(crate) fn in_memory() -> Self {
         let memory = Path::new("/dev/shm");
         let this = if memory.is_dir() {
-            Self { dir: tempfile::tempdir_in(memory).unwrap() }
+            let dir = tempfile::tempdir_in(memory).unwrap();
+            Self { dir: dir.path().to_owned(), _removed_with_it: Some(dir) }
         } else {
             Self::missing()
         };

@@ -56,7 +56,9 @@ pub(super) fn run<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> impl Future<Output = Option<T>> + Send + 'static {
     let (sender, receiver) = oneshot::channel();
-    pool().submit(Box::new(move || drop(sender.send(work()))));
+    // What the work has to say is said of the request that it is done for.
+    let span = tracing::Span::current();
+    pool().submit(Box::new(move || drop(sender.send(span.in_scope(work)))));
     async move { receiver.await.ok() }
 }
 

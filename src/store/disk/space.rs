@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::fs::fstatvfs;
@@ -19,7 +20,7 @@ pub(super) struct Space {
     /// Anything on the file system.
     dir: File,
     /// How much uploads leave free.
-    reserve: u64,
+    reserve: AtomicU64,
     /// A copy takes no room (btrfs, XFS).
     shares_blocks: bool,
     promises: Mutex<Promises>,
@@ -44,7 +45,16 @@ impl Promises {
 
 impl Space {
     pub(super) fn new(dir: File, reserve: u64, shares_blocks: bool) -> Self {
-        Self { dir, reserve, shares_blocks, promises: Mutex::default() }
+        Self { dir, reserve: AtomicU64::new(reserve), shares_blocks, promises: Mutex::default() }
+    }
+
+    /// Leaves this much free from now on.
+    pub(super) fn set_reserve(&self, bytes: u64) {
+        self.reserve.store(bytes, Ordering::Relaxed);
+    }
+
+    fn reserve(&self) -> u64 {
+        self.reserve.load(Ordering::Relaxed)
     }
 
     fn promises(&self) -> MutexGuard<'_, Promises> {
@@ -63,7 +73,7 @@ impl Space {
     pub(super) fn promise(&self, upload: &Upload) -> Result<(), StoreError> {
         let needed = self.to_come(upload);
         let mut promises = self.promises();
-        let taken = self.reserve.saturating_add(promises.sum).saturating_add(needed);
+        let taken = self.reserve().saturating_add(promises.sum).saturating_add(needed);
         if self.free() < taken {
             return Err(StoreError::NoSpace);
         }
@@ -99,7 +109,7 @@ impl Space {
     /// These bytes may be written. `false`: somebody else has filled the disk, or uploads that did not say how long they
     /// are.
     pub(super) fn has_room(&self, bytes: u64) -> bool {
-        self.free() >= FOR_SIDECARS.min(self.reserve).saturating_add(bytes)
+        self.free() >= FOR_SIDECARS.min(self.reserve()).saturating_add(bytes)
     }
 
     fn to_come(&self, upload: &Upload) -> u64 {
@@ -137,8 +147,8 @@ mod tests {
     /// A disk that has this much beyond its reserve.
     fn space(beyond: u64) -> (tempfile::TempDir, Space) {
         let dir = tempfile::tempdir().unwrap();
-        let mut space = Space::new(File::open(dir.path()).unwrap(), 0, false);
-        space.reserve = space.free() - beyond;
+        let space = Space::new(File::open(dir.path()).unwrap(), 0, false);
+        space.set_reserve(space.free() - beyond);
         (dir, space)
     }
 
@@ -168,8 +178,8 @@ mod tests {
 
     #[test]
     fn nobody_gets_into_the_reserve() {
-        let (_dir, mut space) = space(GIB);
-        space.reserve = u64::MAX;
+        let (_dir, space) = space(GIB);
+        space.set_reserve(u64::MAX);
         assert!(matches!(space.promise(&upload(Length::Known(0))), Err(StoreError::NoSpace)));
         // But who was promised room may, down to what sidecars need.
         assert!(space.has_room(GIB));

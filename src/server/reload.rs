@@ -1,0 +1,95 @@
+//! SIGHUP: the settings are read again, and what can change while the daemon runs does.
+
+use std::sync::Arc;
+
+use super::log::Log;
+use super::manager;
+use super::places::Places;
+use crate::config::{Config, LogConfig, ResumableConfig, Setting};
+use crate::http::Current;
+use crate::store::disk::{Disk, DiskOptions};
+use crate::upload::Rules;
+
+/// Settings that stay as they are until a restart: where uploads lie and where clients find them, and what was set up once.
+const FIXED: [&str; 7] =
+    ["listen", "base-path", "data-dir", "layout", "durability", "resumable-path", "log-format"];
+
+/// Reads the settings as at the start. An error is one line that says what is wrong.
+pub type Reread = fn() -> Result<Config, String>;
+
+/// Everything that settings are spread over.
+pub(super) struct Reload {
+    pub(super) reread: Reread,
+    pub(super) log: Log,
+    pub(super) current: Arc<Current>,
+    pub(super) places: Places,
+    pub(super) disk: Disk,
+}
+
+impl Reload {
+    /// Reads the settings again. Ones that are wrong change nothing.
+    pub(super) async fn run(&self) {
+        manager::say_reloading();
+        // The file may lie on a disk that takes its time.
+        let read = tokio::task::spawn_blocking(self.reread).await;
+        match read.unwrap_or_else(|error| Err(error.to_string())) {
+            Ok(new) => self.take_over(new),
+            Err(wrong) => tracing::error!("not reloaded, nothing has changed: {wrong}"),
+        }
+        manager::say_reloaded();
+    }
+
+    fn take_over(&self, new: Config) {
+        let app = self.current.app();
+        let old = &app.config;
+        let mut changed = 0;
+        let mut settings = new.settings.clone();
+        for (setting, before) in settings.iter_mut().zip(&old.settings) {
+            if setting.value == before.value {
+                continue;
+            }
+            let (was, is) = (before.shown(), setting.shown());
+            if FIXED.contains(&setting.key.as_str()) {
+                tracing::warn!("{} needs a restart: {was} stays in force, not {is}", setting.key);
+                // So that it is said again the next time.
+                *setting = before.clone();
+            } else {
+                tracing::info!("{} is {is} now, and was {was}", setting.key);
+                changed += 1;
+            }
+        }
+        let config = merged(old, new, settings);
+        self.log.set_filter(&config.log.filter);
+        self.places.set_limits(&config);
+        self.disk.set_reserve(config.disk.reserve);
+        app.uploads.set_rules(Rules::from(&config));
+        self.current.replace(config);
+        tracing::info!(changed, "reloaded");
+    }
+}
+
+/// The new configuration, but for what can't change.
+fn merged(old: &Config, new: Config, settings: Vec<Setting>) -> Config {
+    let was = old.clone();
+    Config {
+        listen: was.listen,
+        base_path: was.base_path,
+        data_dir: was.data_dir,
+        disk: DiskOptions { reserve: new.disk.reserve, ..was.disk },
+        resumable: ResumableConfig { path: was.resumable.path, ..new.resumable },
+        log: LogConfig { filter: new.log.filter, ..was.log },
+        settings,
+        ..new
+    }
+}
+
+impl From<&Config> for Rules {
+    fn from(config: &Config) -> Self {
+        Self {
+            max_size: config.max_size,
+            expire_after: config.expire_after,
+            fill_expire_after: config.resumable.expire_after,
+            verify: config.verify,
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! The daemon under a service manager: what it is given, what it says, and that nobody notices when it is restarted.
+//!
+//! The part of systemd is played by the tests, with real sockets of both kinds: they need no systemd that runs.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "helpers fail the test that calls them"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod notify_socket;
+
+mod messages;
+mod restart;
+mod sockets;
