@@ -31,7 +31,7 @@ pub(crate) struct Upload {
     /// How many cuts it has seen since its end.
     pub(crate) cuts_since_end: u32,
     /// For people who read of a failure.
-    history: Vec<String>,
+    history: Vec<String>, pub begun: bool,
 }
 
 #[derive(Debug)]
@@ -100,7 +100,7 @@ impl Upload {
             is_uncertain: false,
             is_shaky: false,
             cuts_since_end: 0,
-            history: Vec::new(),
+            history: Vec::new(), begun: false,
         }
     }
 
