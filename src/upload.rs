@@ -253,7 +253,7 @@ impl<S: Store> Uploads<S> {
 
     /// Publishes an upload that has all its bytes.
     async fn complete(&self, upload: Upload) -> Result<Upload, UploadError> {
-        let upload = self.inner.store.publish(upload).await?;
+        let upload = self.inner.store.publish(upload, None).await?;
         self.note_completion(&upload);
         Ok(upload)
     }

@@ -46,9 +46,9 @@ use tokio::sync::mpsc;
 
 use self::durable::Durable;
 use self::layout::Layout;
+use self::saving::Saving;
 use self::sidecar::Sidecar;
 use self::space::Space;
-use self::saving::Saving;
 use self::suspects::Suspects;
 pub use self::writer::DiskWriter;
 use self::writer::Promise;
@@ -179,19 +179,28 @@ impl Shared {
         Sidecar::from_json(&json, id).map_err(StoreError::Damaged)
     }
 
-    /// Puts the sidecar in place; its name is durable after the shard's sync.
-    fn stage_sidecar(&self, upload: &Upload) -> Result<(), StoreError> {
+    /// Puts the sidecar in place, once `written` is synced; its name is durable after the shard's sync.
+    fn stage_sidecar(&self, upload: &Upload, written: Option<&File>) -> Result<(), StoreError> {
         let json = Sidecar::new(upload, self.epoch.as_deref().unwrap_or_default())
             .to_json()
             .map_err(|error| fault("write the sidecar", error.into()))?;
         let path = self.sidecar_path(upload.id);
-        self.durable.replace(&path, &json).map_err(|error| fault("write the sidecar", error))?;
+        match written {
+            None => self.durable.replace(&path, &json),
+            Some(file) => {
+                let sync = || self.durable.sync_data(file);
+                let (synced, placed) = self.durable.replace_beside(&path, &json, sync);
+                synced.map_err(StoreError::Unsynced)?;
+                placed
+            }
+        }
+        .map_err(|error| fault("write the sidecar", error))?;
         self.space.note(upload);
         Ok(())
     }
 
-    fn save(&self, upload: &Upload) -> Result<(), StoreError> {
-        self.stage_sidecar(upload)?;
+    fn save(&self, upload: &Upload, written: Option<&File>) -> Result<(), StoreError> {
+        self.stage_sidecar(upload, written)?;
         self.sync_shard(upload.id)
     }
 
@@ -206,7 +215,7 @@ impl Shared {
             let upload = self.read_sidecar(id)?.into_upload();
             if self.suspects.contains(id) {
                 // Written anew, so that it is synced anew. To sync the same again would prove nothing.
-                self.save(&upload)?;
+                self.save(&upload, None)?;
             }
             Ok(upload)
         })
@@ -242,12 +251,12 @@ impl Shared {
                 return Err(fault);
             }
             upload.offset += written.bytes;
-            self.durable.sync_data(file).map_err(|error| fault("sync data", error))?;
         }
+        let written = (upload.offset > 0).then_some(file);
         if upload.has_all_bytes() && upload.state == State::Receiving {
-            return self.publish_new(upload);
+            return self.publish_new(upload, written);
         }
-        self.save(&upload)?;
+        self.save(&upload, written)?;
         Ok(upload)
     }
 
@@ -295,9 +304,13 @@ impl Store for Disk {
         self.run(move |shared| shared.peek(id)).await
     }
 
-    fn save(&self, upload: &Upload) -> impl Future<Output = Result<(), StoreError>> + Send + 'static {
-        let upload = upload.clone();
-        self.run(move |shared| shared.change(upload.id, || shared.save(&upload)))
+    fn save(
+        &self,
+        upload: &Upload,
+        written: Option<&DiskWriter>,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send + 'static {
+        let (upload, written) = (upload.clone(), written.map(DiskWriter::file));
+        self.run(move |shared| shared.change(upload.id, || shared.save(&upload, written.as_deref())))
     }
 
     async fn writer(&self, upload: &Upload) -> Result<DiskWriter, StoreError> {
@@ -308,14 +321,14 @@ impl Store for Disk {
             let file = fs::OpenOptions::new().read(true).write(true).open(shared.data_path(id));
             let file = file.map_err(|error| fault("open for writing", error))?;
             let promise = Promise { space: Arc::clone(&shared.space), id, length };
-            let suspects = Arc::clone(&shared.suspects);
-            Ok(DiskWriter::new(file, Arc::clone(&shared.durable), promise, suspects, offset))
+            Ok(DiskWriter::new(file, Arc::clone(&shared.durable), promise, offset))
         })
         .await
     }
 
-    async fn publish(&self, upload: Upload) -> Result<Upload, StoreError> {
-        self.run(move |shared| shared.change(upload.id, || shared.publish(upload))).await
+    async fn publish(&self, upload: Upload, written: Option<&DiskWriter>) -> Result<Upload, StoreError> {
+        let written = written.map(DiskWriter::file);
+        self.run(move |shared| shared.change(upload.id, || shared.publish(upload, written.as_deref()))).await
     }
 
     async fn assemble(&self, upload: Upload, parts: Vec<Upload>) -> Result<Upload, StoreError> {

@@ -17,8 +17,8 @@ use crate::store::{Store, StoreError};
 /// The wall clock may be set; it is looked at this often at least.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
 
-/// How long an upload that is due but in use is left alone.
-const IN_USE: Duration = Duration::from_secs(60);
+/// How long an upload that is due but in use is left alone: most use is a HEAD's millisecond.
+const IN_USE: Duration = Duration::from_secs(10);
 
 /// What may expire when.
 #[derive(Default)]

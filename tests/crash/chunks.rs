@@ -84,7 +84,11 @@ impl Session<'_> {
             self.cut_of(index).sent.insert(number);
             // Not left hanging: the daemon may see this request after the next one for the same chunk, and whoever
             // sent that would wait for it until it times out.
-            if self.client.rng.bool() { wire.reset() } else { drop(wire) }
+            if self.client.rng.bool() {
+                wire.reset()
+            } else {
+                drop(wire)
+            }
             return Ok(None);
         }
         self.upload(index).note(format!("sends chunk {number}"));
@@ -175,7 +179,9 @@ impl Session<'_> {
         let question = self.chunk_question(index);
         let cut = self.cut_of(index);
         let (size, count) = (cut.size, cut.count);
-        format!("{question}&resumableChunkNumber={number}&resumableChunkSize={size}&resumableTotalChunks={count}")
+        format!(
+            "{question}&resumableChunkNumber={number}&resumableChunkSize={size}&resumableTotalChunks={count}"
+        )
     }
 }
 

@@ -71,11 +71,17 @@ fn kill(cuts: usize, seed: u64) -> Result<(), Failed> {
         world.check(&daemon, &remains, Cause::Killed);
         let t2 = t0.elapsed();
         world.finish(&daemon, 0.2);
-        eprintln!("start {t1:?} check {:?} finish {:?} uploads {}", t2 - t1, t0.elapsed() - t2, world.count());
+        eprintln!(
+            "start {t1:?} check {:?} finish {:?} uploads {}",
+            t2 - t1,
+            t0.elapsed() - t2,
+            world.count()
+        );
         if cut == cuts {
             world.finish_all(&daemon);
         }
-        let again = format!("cargo test --test kill_nine -- --seed {seed} --cuts {cut} (it came up at the last)");
+        let again =
+            format!("cargo test --test kill_nine -- --seed {seed} --cuts {cut} (it came up at the last)");
         report(&world.problems(), &again)?;
     }
     eprintln!("kill_nine: {cuts} kills; held: {}", world.held());

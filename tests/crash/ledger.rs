@@ -31,16 +31,22 @@ pub(crate) struct Upload {
     /// How many cuts it has seen since its end.
     pub(crate) cuts_since_end: u32,
     /// For people who read of a failure.
-    history: Vec<String>, pub begun: bool,
+    history: Vec<String>,
+    pub begun: bool,
 }
 
 #[derive(Debug)]
 pub(crate) enum Kind {
     Whole,
     /// A part, and the final upload that was made of it.
-    Partial { used: bool },
+    Partial {
+        used: bool,
+    },
     /// Made of the uploads with these numbers.
-    Final { parts: Vec<u64>, as_given: String },
+    Final {
+        parts: Vec<u64>,
+        as_given: String,
+    },
     Chunked(Cut),
 }
 
@@ -100,7 +106,8 @@ impl Upload {
             is_uncertain: false,
             is_shaky: false,
             cuts_since_end: 0,
-            history: Vec::new(), begun: false,
+            history: Vec::new(),
+            begun: false,
         }
     }
 

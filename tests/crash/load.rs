@@ -27,8 +27,7 @@ impl Session<'_> {
 
     fn step(&mut self) -> Result<(), Gone> {
         let open = self.indices(|upload| {
-            upload.stage == Stage::Open
-                && (upload.path.is_some() || matches!(upload.kind, Kind::Chunked(_)))
+            upload.stage == Stage::Open && (upload.path.is_some() || matches!(upload.kind, Kind::Chunked(_)))
         });
         let finished = self.indices(|upload| upload.stage == Stage::Complete && upload.path.is_some());
         if finished.len() > FINISHED {

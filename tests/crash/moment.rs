@@ -74,7 +74,11 @@ impl Moment {
 
     /// One that never comes.
     pub(crate) fn never() -> Self {
-        Self::new(Plan { after: Duration::MAX, behind: None, focus: Focus::Everything }, Counting::Always, || ())
+        Self::new(
+            Plan { after: Duration::MAX, behind: None, focus: Focus::Everything },
+            Counting::Always,
+            || (),
+        )
     }
 
     /// An answer was received to its last byte. `true`: it counts.

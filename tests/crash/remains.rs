@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::contents::Contents;
-use crate::support::data_dir::DataDir;
 use crate::support::daemon::id;
+use crate::support::data_dir::DataDir;
 
 /// Everything below the data directory but the bytes.
 pub(crate) struct Remains {

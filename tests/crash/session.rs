@@ -54,7 +54,10 @@ impl<'a> Session<'a> {
 
     pub(crate) fn upload(&mut self, index: usize) -> &mut Upload {
         let begun = self.moment.has_begun();
-        if begun != self.client.uploads[index].begun { self.client.uploads[index].begun = begun; self.client.uploads[index].note(format!("BEGUN {begun}")) }
+        if begun != self.client.uploads[index].begun {
+            self.client.uploads[index].begun = begun;
+            self.client.uploads[index].note(format!("BEGUN {begun}"))
+        }
         &mut self.client.uploads[index]
     }
 
@@ -88,7 +91,11 @@ impl<'a> Session<'a> {
     pub(crate) fn answer(&mut self, wire: &mut Wire, method: &str) -> Result<Answer, Gone> {
         match wire.try_answer() {
             // "No" to the question for a chunk promises nothing.
-            Ok(answer) if self.moment.receive(if answer.status == 204 && method == "GET" { "" } else { method }) => Ok(answer),
+            Ok(answer)
+                if self.moment.receive(if answer.status == 204 && method == "GET" { "" } else { method }) =>
+            {
+                Ok(answer)
+            }
             Ok(_) => Err(Gone),
             Err(error) => Err(self.broken(&format!("{method}: {error}"))),
         }

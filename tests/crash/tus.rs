@@ -218,7 +218,9 @@ impl Session<'_> {
         // What the client of a final upload has sent are its parts.
         let len = upload.len();
         let wrong = match is_final {
-            true => (offset != len).then(|| format!("a final upload of {len} bytes is told to have {offset}")),
+            true => {
+                (offset != len).then(|| format!("a final upload of {len} bytes is told to have {offset}"))
+            }
             false => upload.refute(offset),
         };
         let length = answer.header("Upload-Length");

@@ -89,9 +89,8 @@ impl World {
 
     fn set_strays_aside(&mut self) {
         for client in &mut self.clients {
-            let is_stray = |upload: &mut Upload| {
-                upload.path.is_none() && !matches!(upload.kind, Kind::Chunked(_))
-            };
+            let is_stray =
+                |upload: &mut Upload| upload.path.is_none() && !matches!(upload.kind, Kind::Chunked(_));
             self.strays.extend(client.uploads.extract_if(.., is_stray));
             let ended = client.uploads.iter().filter(|upload| upload.stage == Stage::Terminated);
             self.terminated.extend(ended.map(|upload| upload.number));

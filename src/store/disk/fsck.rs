@@ -344,7 +344,7 @@ fn is_young(path: &Path) -> bool {
 fn settle(shared: &Shared, id: UploadId) -> Result<(), StoreError> {
     let upload = shared.recover(id)?;
     if upload.state == State::Receiving && upload.has_all_bytes() {
-        shared.publish(upload)?;
+        shared.publish(upload, None)?;
     }
     Ok(())
 }

@@ -25,7 +25,7 @@ impl Shared {
         let upload = self.recover_as(sidecar.into_upload(), same_epoch && !suspect)?;
         if suspect {
             // Written anew, so that it is synced anew.
-            self.save(&upload)?;
+            self.save(&upload, None)?;
             self.suspects.clear(id);
         }
         Ok(upload)
@@ -75,7 +75,7 @@ impl Shared {
             chunks.forget_beyond(stored);
             upload.offset = chunks.offset();
             tracing::warn!(id = %upload.id, "the disk lost chunks; they will be asked for again");
-            self.save(&upload)?;
+            self.save(&upload, None)?;
         }
         Ok(upload)
     }
@@ -85,9 +85,8 @@ impl Shared {
         if stored > upload.offset {
             self.durable.set_len(file, upload.offset).map_err(|error| fault("cut off", error))?;
         }
-        self.durable.sync_data(file).map_err(|error| fault("sync data", error))?;
         upload.state = State::Receiving;
-        self.save(&upload)?;
+        self.save(&upload, Some(file))?;
         Ok(upload)
     }
 }
