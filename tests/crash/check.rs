@@ -1,9 +1,12 @@
 //! After a restart: does everything hold that a client was told?
 
+use std::thread;
+use std::time::{Duration, Instant};
+
 use crate::ledger::{Kind, Stage};
 use crate::remains::{Cause, Remains};
 use crate::session::{Gone, Session};
-use crate::support::eventually;
+use crate::support::PATIENCE;
 
 /// How many cuts a terminated upload has to stay away for.
 const CUTS_AFTER_END: u32 = 2;
@@ -89,12 +92,29 @@ impl Session<'_> {
         if !is_ready || self.upload(index).stage != Stage::Open || self.upload(index).path.is_none() {
             return Ok(());
         }
-        let mut result = Ok(());
-        eventually("a final upload is put together", || {
-            result = self.head(index).map(drop);
-            result.is_err() || self.upload(index).stage == Stage::Complete
-        });
-        result
+        let is_whole = self.patiently(|session| {
+            session.head(index)?;
+            Ok(session.upload(index).stage == Stage::Complete)
+        })?;
+        if !is_whole {
+            self.accuse(index, "all parts are complete, and it is not put together");
+        }
+        Ok(())
+    }
+
+    /// Waits until something is so. `false`: it is still not.
+    pub(crate) fn patiently(
+        &mut self,
+        mut is_so: impl FnMut(&mut Self) -> Result<bool, Gone>,
+    ) -> Result<bool, Gone> {
+        let deadline = Instant::now() + PATIENCE;
+        while !is_so(self)? {
+            if Instant::now() > deadline {
+                return Ok(false);
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        Ok(true)
     }
 
     /// Brings uploads to their end, each with this chance, and reads them back: what a cut interrupted can be finished.

@@ -2,7 +2,6 @@
 
 use crate::ledger::{Cut, Kind, Stage};
 use crate::session::{Gone, Session};
-use crate::support::eventually;
 use crate::support::wire::Wire;
 
 impl Session<'_> {
@@ -142,7 +141,8 @@ impl Session<'_> {
             let (was_told, was_sent) = (cut.told.contains(&number), cut.sent.contains(&number));
             match is_there {
                 false if was_told => {
-                    self.accuse(index, format!("chunk {number} was acknowledged and is lost"))
+                    self.accuse(index, format!("chunk {number} was acknowledged and is lost"));
+                    self.cut_of(index).told.remove(&number);
                 }
                 true if !was_told && !was_sent => {
                     self.accuse(index, format!("chunk {number} was never sent and is there"));
@@ -158,14 +158,7 @@ impl Session<'_> {
         }
         // Cut off between its last chunk and its publication, it is published without being asked for.
         if self.upload(index).stage == Stage::Complete {
-            let mut result = Ok(());
-            eventually("an upload that has all its chunks is published", || {
-                let status = self.chunk_status(index);
-                let is_complete = status.as_ref().is_ok_and(|status| status["status"] == "complete");
-                result = status.map(drop);
-                result.is_err() || is_complete
-            });
-            result?;
+            self.patiently(|session| Ok(session.chunk_status(index)?["status"] == "complete"))?;
         }
         self.look_whether_complete(index)
     }

@@ -32,6 +32,7 @@ pub(crate) struct Upload {
     pub(crate) cuts_since_end: u32,
     /// For people who read of a failure.
     history: Vec<String>,
+    pub begun: bool,
 }
 
 #[derive(Debug)]
@@ -106,6 +107,7 @@ impl Upload {
             is_shaky: false,
             cuts_since_end: 0,
             history: Vec::new(),
+            begun: false,
         }
     }
 

@@ -53,6 +53,11 @@ impl<'a> Session<'a> {
     }
 
     pub(crate) fn upload(&mut self, index: usize) -> &mut Upload {
+        let begun = self.moment.has_begun();
+        if begun != self.client.uploads[index].begun {
+            self.client.uploads[index].begun = begun;
+            self.client.uploads[index].note(format!("BEGUN {begun}"))
+        }
         &mut self.client.uploads[index]
     }
 
@@ -126,7 +131,7 @@ impl<'a> Session<'a> {
         if statuses.contains(&answer.status) {
             return Ok(answer);
         }
-        let may_fail = self.moment.has_begun() && answer.status >= 500;
+        let may_fail = self.moment.has_begun() && (answer.status >= 500 || answer.status == 423);
         if !may_fail {
             let text = answer.text();
             self.accuse(index, format!("answered {} and not {statuses:?}: {}", answer.status, text.trim()));
