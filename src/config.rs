@@ -6,6 +6,7 @@ mod log;
 mod proxies;
 mod resumable;
 mod setting;
+mod tls;
 mod units;
 mod url;
 
@@ -19,6 +20,7 @@ pub use self::{
     proxies::{TrustedPeer, TrustedProxies},
     resumable::{ResumableConfig, ResumablePath, Scope},
     setting::Setting,
+    tls::{TlsFile, TlsFiles},
     units::{ExpireAfter, MaxSize, PeerLimit},
     url::{BasePath, PublicUrl},
 };
@@ -32,6 +34,8 @@ use crate::{
 pub struct Config {
     /// Where to listen; at least one address, no two of them equal.
     pub listen: Vec<ListenAddr>,
+    /// What TCP connections are encrypted with; `None`: they are not.
+    pub tls: Option<TlsFiles>,
     /// The path of the upload collection.
     pub base_path: BasePath,
     /// How clients reach the daemon; `None`: as their requests and the trusted proxies say.
@@ -128,6 +132,7 @@ impl Config {
         let Args { config: _, serving, storage, uploads, resumable, browsers, limits, log } = args;
         Ok(Self {
             listen: check_listen(serving.listen)?,
+            tls: TlsFiles::check(serving.tls_cert, serving.tls_key)?,
             base_path: serving.base_path,
             public_url: serving.public_url,
             trusted_proxies: serving.trusted_proxy.into_iter().collect(),

@@ -109,8 +109,9 @@ async fn drive<C: GracefulConnection<Error = hyper::Error>>(
     }
 }
 
-/// A client that connected a moment before the end has a request on its way; it is told to come again.
-async fn past_last_call(closing: &CancellationToken) {
+/// Resolves when a client that connected a moment before the end has had the time to send a request, which is answered:
+/// that it shall come again.
+pub async fn past_last_call(closing: &CancellationToken) {
     closing.cancelled().await;
     tokio::time::sleep(LAST_CALL).await;
 }

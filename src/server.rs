@@ -10,6 +10,7 @@ mod passed;
 mod places;
 mod reload;
 mod signals;
+mod tls;
 
 use std::io;
 use std::sync::Arc;
@@ -23,10 +24,13 @@ use self::health::Health;
 use self::listener::Listener;
 pub use self::log::Log;
 pub use self::passed::Passed;
+use self::passed::PassedSocket;
 use self::places::Places;
 use self::reload::Reload;
 pub use self::reload::Reread;
 use self::signals::{Signal, Signals};
+pub use self::tls::TlsError;
+use self::tls::{Pair, Tls};
 use crate::cli;
 use crate::config::Config;
 use crate::http::{App, Current};
@@ -58,6 +62,9 @@ pub enum StartError {
         /// Its name (`FileDescriptorName=`).
         name: String,
     },
+    /// The certificate or its key can't be used.
+    #[error("can't use TLS: {0}")]
+    Tls(#[from] TlsError),
     /// The process could not be set up.
     #[error("can't start: {0}")]
     System(#[from] io::Error),
@@ -83,6 +90,7 @@ pub async fn run(config: Config, process: Process) -> Result<(), StartError> {
     let disk = Disk::open(&config.data_dir, config.disk.clone())
         .map_err(|reason| StartError::Store { path: config.data_dir.display().to_string(), reason })?;
     let uploads = Uploads::new(disk.clone(), Rules::from(&config));
+    let tls = config.tls.as_ref().map(Pair::load).transpose()?.map(Tls::new);
     let listeners = open(&config, passed).await?;
     announce(&config, &listeners);
 
@@ -92,6 +100,7 @@ pub async fn run(config: Config, process: Process) -> Result<(), StartError> {
         current: Arc::clone(&current),
         connections: TaskTracker::new(),
         places: places.clone(),
+        tls: tls.clone(),
         closing: CancellationToken::new(),
     };
     let acceptors: Arc<[_]> =
@@ -104,7 +113,7 @@ pub async fn run(config: Config, process: Process) -> Result<(), StartError> {
         Health { acceptors: Arc::clone(&acceptors), current: Arc::clone(&current), disk: disk.clone() };
     let informing = tokio::spawn(manager::keep_informed(health, service.connections.clone()));
 
-    let reload = Reload { reread, log, current: Arc::clone(&current), places, disk };
+    let reload = Reload { reread, log, current: Arc::clone(&current), places, disk, tls };
     let signal = loop {
         match signals.next().await {
             Signal::Reload => reload.run().await,
@@ -136,8 +145,11 @@ async fn open(config: &Config, passed: Passed) -> Result<Vec<Listener>, StartErr
             listeners.extend(Listener::bind(address).await?);
         }
     }
-    for socket in passed.0 {
-        listeners.push(Listener::adopt(socket)?);
+    for PassedSocket { name, listener } in passed.0 {
+        let listener = Listener::adopt(listener)?;
+        let address = listener.url(config.tls.is_some());
+        tracing::info!(name, address, "took over a socket of the service manager");
+        listeners.push(listener);
     }
     Ok(listeners)
 }
@@ -171,7 +183,7 @@ fn open_files() -> Option<u64> {
 fn announce(config: &Config, listeners: &[Listener]) {
     let path = config.base_path.as_str();
     for listener in listeners {
-        let url = listener.url();
+        let url = listener.url(config.tls.is_some());
         cli::say(format!("resumed {} takes uploads at {url}{path}\n", env!("CARGO_PKG_VERSION")));
     }
     if let Some(public) = &config.public_url {

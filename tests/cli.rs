@@ -8,8 +8,10 @@ use std::{
 };
 
 /// The flags that are settings, in the order of the help.
-const SETTINGS: [&str; 28] = [
+const SETTINGS: [&str; 30] = [
     "listen",
+    "tls-cert",
+    "tls-key",
     "base-path",
     "public-url",
     "trusted-proxy",
@@ -110,6 +112,8 @@ fn without_anything_the_defaults_are_in_force() {
     assert_eq!(
         resumed().settings(&[]),
         r#"listen = ["127.0.0.1:8080"]           # default
+# tls-cert is not set
+# tls-key is not set
 base-path = "/files/"                 # default
 # public-url is not set
 # trusted-proxy is not set
@@ -237,6 +241,11 @@ fn a_wrong_value_is_told_in_one_line() {
             "listen",
             "8080",
             r#""8080" is not an address; give IP:PORT such as 0.0.0.0:8080 or [::1]:8080, HOST:PORT, or unix:/PATH"#,
+        ),
+        (
+            "tls-cert",
+            "credential:../key",
+            r#""credential:../key" is not the name of a credential; give one such as credential:tls.crt"#,
         ),
         ("listen", "unix:", r#""unix:" lacks the path; give one such as unix:/run/resumed.sock"#),
         ("base-path", "/a?b", r#""/a?b" holds a query or fragment; give only a path such as /files/"#),
@@ -397,6 +406,8 @@ fn contradictions_are_told_in_one_line() {
             &["--cors-origin=*", "--cors-origin=https://a.example"],
             "--cors-origin: * already allows every origin; give it alone, or only the others".to_owned(),
         ),
+        (&["--tls-cert=a"], "--tls-cert: needs the key that belongs to it; give --tls-key".to_owned()),
+        (&["--tls-key=a"], "--tls-key: needs the certificate that it belongs to; give --tls-cert".to_owned()),
         (
             &["--listen=[::1]:80", "--listen=[0:0::1]:80"],
             r#"--listen: "[::1]:80" is given twice; give each address once"#.to_owned(),

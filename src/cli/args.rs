@@ -10,7 +10,7 @@ use clap::{Parser, Subcommand, ValueEnum, builder::PossibleValue};
 use crate::{
     config::{
         BasePath, ExpireAfter, ListenAddr, LogFilter, LogFormat, MaxSize, OriginPattern, PeerLimit,
-        PublicUrl, ResumablePath, Scope, TrustedPeer, parse_amount, parse_connections, parse_grace,
+        PublicUrl, ResumablePath, Scope, TlsFile, TrustedPeer, parse_amount, parse_connections, parse_grace,
         parse_switch, parse_timeout,
     },
     store::{disk::layout::Layout, durability::Durability},
@@ -179,6 +179,12 @@ pub struct ServingArgs {
     #[arg(long, value_name = "ADDR", env = "RESUMED_LISTEN", value_delimiter = ',')]
     #[arg(default_value = "127.0.0.1:8080")]
     pub listen: Vec<ListenAddr>,
+    /// PEM file of the certificate and its chain, or credential:NAME of systemd; TCP is encrypted then
+    #[arg(long, value_name = "FILE", env = "RESUMED_TLS_CERT")]
+    pub tls_cert: Option<TlsFile>,
+    /// PEM file of the certificate's private key, or credential:NAME
+    #[arg(long, value_name = "FILE", env = "RESUMED_TLS_KEY")]
+    pub tls_key: Option<TlsFile>,
     /// Path below which uploads live
     #[arg(long, value_name = "PATH", env = "RESUMED_BASE_PATH", default_value = "/files/")]
     pub base_path: BasePath,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -10,8 +11,9 @@ use tokio_util::task::TaskTracker;
 
 use super::listener::{Listener, Stream};
 use super::places::{Free, Places};
+use super::tls::Tls;
 use crate::conn;
-use crate::http::{Current, Peer};
+use crate::http::{Admission, Current, Peer};
 
 /// After running out of file descriptors or memory, accepting is tried again this much later.
 const BREATHE: Duration = Duration::from_millis(100);
@@ -22,6 +24,7 @@ pub(super) struct Service {
     pub(super) current: Arc<Current>,
     pub(super) connections: TaskTracker,
     pub(super) places: Places,
+    pub(super) tls: Option<Tls>,
     pub(super) closing: CancellationToken,
 }
 
@@ -35,7 +38,7 @@ pub(super) struct Acceptor {
 
 impl Acceptor {
     pub(super) fn start(listener: Listener, service: Service) -> Self {
-        let url = listener.url();
+        let url = listener.url(service.tls.is_some());
         let (questions, asked) = mpsc::channel(1);
         let task = tokio::spawn(run(listener, service, asked));
         Self { url, task, questions }
@@ -79,12 +82,39 @@ async fn next(listener: &Listener, places: &Places) -> (Free, std::io::Result<(S
 
 fn serve(service: &Service, free: Free, stream: Stream, peer: Peer) {
     let Some(place) = service.places.take(free, peer) else { return };
-    let (current, closing) = (Arc::clone(&service.current), service.closing.clone());
+    let (current, closing, tls) =
+        (Arc::clone(&service.current), service.closing.clone(), service.tls.clone());
     service.connections.spawn(async move {
-        match stream {
-            Stream::Tcp(stream) => conn::serve(current, stream, peer, place.admission, closing).await,
-            Stream::Unix(stream) => conn::serve(current, stream, peer, place.admission, closing).await,
+        match (stream, tls) {
+            (Stream::Tcp(stream), None) => {
+                conn::serve(current, stream, peer, place.admission, closing).await;
+            }
+            (Stream::Tcp(stream), Some(tls)) => {
+                // In a box: it is much larger, and a connection without it should not pay for it.
+                Box::pin(serve_tls(tls, current, stream, peer, place.admission, closing)).await;
+            }
+            (Stream::Unix(stream), _) => {
+                conn::serve(current, stream, peer, place.admission, closing).await;
+            }
         }
         drop(place);
     });
+}
+
+async fn serve_tls(
+    tls: Tls,
+    current: Arc<Current>,
+    stream: TcpStream,
+    peer: Peer,
+    admission: Admission,
+    closing: CancellationToken,
+) {
+    let limit = current.app().config.limits.header_timeout;
+    let accepted = tokio::select! {
+        accepted = tls.accept(stream, peer, limit) => accepted,
+        () = conn::past_last_call(&closing) => None,
+    };
+    if let Some(stream) = accepted {
+        conn::serve(current, stream, peer, admission, closing).await;
+    }
 }

@@ -10,7 +10,7 @@ use rustix::net::sockopt;
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
 use super::StartError;
-use super::passed::{PassedListener, PassedSocket};
+use super::passed::PassedListener;
 use crate::config::ListenAddr;
 use crate::http::Peer;
 
@@ -54,8 +54,8 @@ impl Listener {
     }
 
     /// Takes over a socket of the service manager.
-    pub(super) fn adopt(socket: PassedSocket) -> io::Result<Self> {
-        let listener = match socket.listener {
+    pub(super) fn adopt(socket: PassedListener) -> io::Result<Self> {
+        Ok(match socket {
             PassedListener::Tcp(listener) => {
                 listener.set_nonblocking(true)?;
                 let address = listener.local_addr()?;
@@ -66,18 +66,13 @@ impl Listener {
                 let address = listener.local_addr()?;
                 Self::Unix(UnixListener::from_std(listener)?, UnixPlace::Passed(address))
             }
-        };
-        tracing::info!(
-            name = socket.name,
-            address = listener.url(),
-            "took over a socket of the service manager"
-        );
-        Ok(listener)
+        })
     }
 
     /// How it is reached, without a path.
-    pub(super) fn url(&self) -> String {
+    pub(super) fn url(&self, is_tls: bool) -> String {
         match self {
+            Self::Tcp(_, address) if is_tls => format!("https://{address}"),
             Self::Tcp(_, address) => format!("http://{address}"),
             Self::Unix(_, UnixPlace::Ours(SocketFile(path))) => format!("unix:{}", path.display()),
             Self::Unix(_, UnixPlace::Passed(address)) => {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::log::Log;
 use super::manager;
 use super::places::Places;
+use super::tls::{Pair, Tls};
 use crate::config::{Config, LogConfig, ResumableConfig, Setting};
 use crate::http::Current;
 use crate::store::disk::{Disk, DiskOptions};
@@ -24,22 +25,24 @@ pub(super) struct Reload {
     pub(super) current: Arc<Current>,
     pub(super) places: Places,
     pub(super) disk: Disk,
+    pub(super) tls: Option<Tls>,
 }
 
 impl Reload {
     /// Reads the settings again. Ones that are wrong change nothing.
     pub(super) async fn run(&self) {
         manager::say_reloading();
-        // The file may lie on a disk that takes its time.
-        let read = tokio::task::spawn_blocking(self.reread).await;
+        let (reread, has_tls) = (self.reread, self.tls.is_some());
+        // The files may lie on a disk that takes its time.
+        let read = tokio::task::spawn_blocking(move || read(reread, has_tls)).await;
         match read.unwrap_or_else(|error| Err(error.to_string())) {
-            Ok(new) => self.take_over(new),
+            Ok((new, pair)) => self.take_over(new, pair),
             Err(wrong) => tracing::error!("not reloaded, nothing has changed: {wrong}"),
         }
         manager::say_reloaded();
     }
 
-    fn take_over(&self, new: Config) {
+    fn take_over(&self, new: Config, pair: Option<Pair>) {
         let app = self.current.app();
         let old = &app.config;
         let mut changed = 0;
@@ -49,7 +52,7 @@ impl Reload {
                 continue;
             }
             let (was, is) = (before.shown(), setting.shown());
-            if FIXED.contains(&setting.key.as_str()) {
+            if is_fixed(before, setting) {
                 tracing::warn!("{} needs a restart: {was} stays in force, not {is}", setting.key);
                 // So that it is said again the next time.
                 *setting = before.clone();
@@ -59,6 +62,11 @@ impl Reload {
             }
         }
         let config = merged(old, new, settings);
+        if let (Some(tls), Some(pair)) = (&self.tls, pair)
+            && tls.replace(pair)
+        {
+            tracing::info!("new connections get another certificate now");
+        }
         self.log.set_filter(&config.log.filter);
         self.places.set_limits(&config);
         self.disk.set_reserve(config.disk.reserve);
@@ -68,11 +76,27 @@ impl Reload {
     }
 }
 
+/// Reads what is needed to change everything at once.
+fn read(reread: Reread, has_tls: bool) -> Result<(Config, Option<Pair>), String> {
+    let config = reread()?;
+    let files = config.tls.as_ref().filter(|_| has_tls);
+    let pair = files.map(Pair::load).transpose().map_err(|error| error.to_string())?;
+    Ok((config, pair))
+}
+
+/// Whether this change needs a restart. Certificates may change, but not whether there is one.
+fn is_fixed(before: &Setting, now: &Setting) -> bool {
+    let turns_tls =
+        matches!(now.key.as_str(), "tls-cert" | "tls-key") && before.value.is_some() != now.value.is_some();
+    turns_tls || FIXED.contains(&now.key.as_str())
+}
+
 /// The new configuration, but for what can't change.
 fn merged(old: &Config, new: Config, settings: Vec<Setting>) -> Config {
     let was = old.clone();
     Config {
         listen: was.listen,
+        tls: if was.tls.is_some() == new.tls.is_some() { new.tls } else { was.tls },
         base_path: was.base_path,
         data_dir: was.data_dir,
         disk: DiskOptions { reserve: new.disk.reserve, ..was.disk },

@@ -5,12 +5,13 @@
 //! cargo test --test kill_nine -- --cuts 500 --seed 7
 //! ```
 #![allow(
+    dead_code,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
     clippy::print_stderr,
-    reason = "a helper fails the test that calls it, and the test says what it does"
+    reason = "each program uses a part of what they share; a helper fails the test that calls it, and the test says what it does"
 )]
 
 #[path = "../support/mod.rs"]

@@ -37,7 +37,7 @@ impl Session<'_> {
         let roll = self.client.rng.u8(..100);
         let parts = self.free_parts();
         match () {
-            () if roll % 4 == 0 && parts.len() >= 2 => self.join_parts(parts),
+            () if roll.is_multiple_of(4) && parts.len() >= 2 => self.join_parts(parts),
             () if open.is_empty() || (open.len() < OPEN && roll < 50) => self.begin(),
             () if roll < 58 && !finished.is_empty() => {
                 let index = self.one_of(&finished);

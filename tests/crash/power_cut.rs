@@ -6,12 +6,13 @@
 //!
 //! Needs root (it mounts file systems) and a few tools; without them it says what is left out.
 #![allow(
+    dead_code,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
     clippy::print_stderr,
-    reason = "a helper fails the test that calls it, and the test says what it does"
+    reason = "each program uses a part of what they share; a helper fails the test that calls it, and the test says what it does"
 )]
 
 #[path = "../support/mod.rs"]

@@ -33,3 +33,4 @@ mod resumable;
 mod shutdown;
 mod slow_clients;
 mod space;
+mod tls;

@@ -92,7 +92,8 @@ impl Daemon {
         let (_, url) = line.trim().split_once(" takes uploads at ").unwrap_or_else(|| {
             panic!("did not start: {line:?}\n{}", daemon.log());
         });
-        (daemon.process.address, daemon.process.base) = match url.strip_prefix("http://") {
+        let plain_or_not = url.strip_prefix("http://").or(url.strip_prefix("https://"));
+        (daemon.process.address, daemon.process.base) = match plain_or_not {
             Some(rest) => {
                 let at = rest.find('/').unwrap();
                 (rest[..at].to_owned(), rest[at..].to_owned())

@@ -1,0 +1,315 @@
+//! TLS, as curl and openssl meet it.
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use rustix::process::Signal;
+
+use crate::support::daemon::{Daemon, Manager, id, refusal, refusal_under};
+use crate::support::data_dir::DataDir;
+use crate::support::wire::Wire;
+use crate::support::{PATIENCE, bytes, filename};
+
+/// Whether the tools are here. Where CI has installed them, a missing one is a failure.
+fn has_tools() -> bool {
+    let missing =
+        ["openssl", "curl"].into_iter().find(|tool| Command::new(tool).arg("--version").output().is_err());
+    let Some(missing) = missing else { return true };
+    assert_ne!(std::env::var("RESUMED_TEST_CLIENTS").as_deref(), Ok("all"), "no {missing}");
+    eprintln!("left out: no {missing}");
+    false
+}
+
+/// Makes a certificate for localhost that vouches for itself, and its key.
+fn certificate(dir: &Path, name: &str) -> (PathBuf, PathBuf) {
+    let (cert, key) = (dir.join(format!("{name}.crt")), dir.join(format!("{name}.key")));
+    let mut openssl = Command::new("openssl");
+    openssl.args([
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+        "-days",
+        "2",
+    ]);
+    openssl.args(["-subj", &format!("/CN={name}"), "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]);
+    openssl.args(["-addext", "basicConstraints=critical,CA:FALSE"]);
+    let output = openssl.arg("-out").arg(&cert).arg("-keyout").arg(&key).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    (cert, key)
+}
+
+/// A daemon with a certificate that is called `tls` and lies beside its data directory.
+fn start(flags: &[&str]) -> Daemon {
+    let data = DataDir::new();
+    certificate(&data.beside(""), "tls");
+    let flags = [&["--tls-cert", "tls.crt", "--tls-key", "tls.key"], flags].concat();
+    Daemon::start_on(data, &flags)
+}
+
+impl Daemon {
+    /// Runs curl on a path of the daemon: whether it went well, and what it said.
+    fn curl(&self, certificate: &str, path: &str, args: &[&str]) -> (bool, String) {
+        let mut curl = Command::new("curl");
+        curl.args(["--silent", "--show-error", "--max-time", "30", "--cacert"]).arg(self.beside(certificate));
+        curl.args(["--header", "Tus-Resumable: 1.0.0"]).args(args);
+        let output = curl.arg(format!("https://{}{path}", self.address())).output().unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8_lossy(&said).into_owned())
+    }
+
+    /// Shakes hands by openssl: whether it went well, and what it said.
+    fn openssl(&self, args: &[&str]) -> (bool, String) {
+        let mut openssl = Command::new("openssl");
+        openssl.args(["s_client", "-connect", self.address(), "-CAfile"]).arg(self.beside("tls.crt"));
+        let output = openssl.args(["-verify_return_error"]).args(args).stdin(Stdio::null()).output().unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8_lossy(&said).into_owned())
+    }
+
+    #[track_caller]
+    fn is_trusted(&self, certificate: &str) -> bool {
+        let (is_fine, said) = self.curl(certificate, "/files/", &["--request", "OPTIONS"]);
+        assert!(is_fine || said.contains("certificate"), "{said}");
+        is_fine
+    }
+}
+
+#[test]
+fn an_upload_over_either_version_arrives() {
+    if !has_tools() {
+        return;
+    }
+    let daemon = start(&[]);
+    let body = bytes(3_000_000);
+    fs::write(daemon.beside("body"), &body).unwrap();
+    for (flag, version) in [("--http1.1", "1.1"), ("--http2", "2")] {
+        let length = format!("Upload-Length: {}", body.len());
+        let metadata = filename(format!("{version}.bin"));
+        let created = daemon.curl(
+            "tls.crt",
+            "/files/",
+            &[flag, "--include", "--request", "POST", "--header", &length, "--header", &metadata],
+        );
+        let location = created.1.lines().find_map(|line| line.strip_prefix("location: ")).unwrap().trim();
+        // A path is of the scheme that the client used.
+        assert!(location.starts_with("/files/"), "{location}");
+        let data = format!("@{}", daemon.beside("body").display());
+        let (is_fine, said) = daemon.curl(
+            "tls.crt",
+            location,
+            &[
+                flag,
+                "--request",
+                "PATCH",
+                "--header",
+                "Upload-Offset: 0",
+                "--header",
+                "Content-Type: application/offset+octet-stream",
+                "--data-binary",
+                &data,
+                "--write-out",
+                "%{http_version} %{http_code}",
+            ],
+        );
+        assert!(is_fine, "{said}");
+        assert_eq!(said, format!("{version} 204"));
+        assert!(daemon.files()[&format!("{version}.bin")] == body, "the bytes are the client's");
+        let fetched = daemon.beside("fetched");
+        let (is_fine, said) =
+            daemon.curl("tls.crt", location, &[flag, "--output", fetched.to_str().unwrap()]);
+        assert!(is_fine, "{said}");
+        assert!(fs::read(fetched).unwrap() == body, "and back");
+    }
+}
+
+#[test]
+fn the_handshake_offers_what_is_good_and_nothing_old() {
+    if !has_tools() {
+        return;
+    }
+    let daemon = start(&[]);
+    for (args, is_fine, what) in [
+        (&["-alpn", "h2,http/1.1"][..], true, "ALPN protocol: h2"),
+        (&["-alpn", "http/1.1"], true, "ALPN protocol: http/1.1"),
+        (&["-tls1_3"], true, "TLSv1.3"),
+        (&["-tls1_2"], true, "TLSv1.2"),
+        (&["-tls1_1", "-cipher", "ALL:@SECLEVEL=0"], false, "alert"),
+        (&["-alpn", "spdy/3"], false, "no application protocol"),
+    ] {
+        let (went_well, said) = daemon.openssl(args);
+        assert_eq!(went_well, is_fine, "{args:?}\n{said}");
+        assert!(said.contains(what), "{args:?}\n{said}");
+    }
+}
+
+#[test]
+fn a_unix_socket_stays_plain() {
+    if !has_tools() {
+        return;
+    }
+    let data = DataDir::new();
+    certificate(&data.beside(""), "tls");
+    let path = data.beside("plain.sock");
+    let unix = format!("unix:{}", path.display());
+    let flags =
+        ["--listen", "127.0.0.1:0", "--listen", &unix, "--tls-cert", "tls.crt", "--tls-key", "tls.key"];
+    let daemon = Daemon::start_on(data, &flags);
+    let mut wire = Wire::unix(UnixStream::connect(&path).unwrap());
+    wire.send_head("OPTIONS", "/files/", "", None);
+    wire.answer().expect(204);
+    assert!(daemon.is_trusted("tls.crt"));
+}
+
+#[test]
+fn who_stalls_in_the_handshake_is_let_go_and_hinders_nobody() {
+    if !has_tools() {
+        return;
+    }
+    let daemon = start(&["--header-timeout", "2s"]);
+    // (a record that announces 512 bytes, and some of them)
+    let beginnings: [&[u8]; 3] = [b"", b"\x16", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"];
+    let mut stalled: Vec<TcpStream> = beginnings
+        .iter()
+        .cycle()
+        .take(30)
+        .map(|beginning| {
+            let mut socket = TcpStream::connect(daemon.address()).unwrap();
+            socket.write_all(beginning).unwrap();
+            socket.set_read_timeout(Some(PATIENCE)).unwrap();
+            socket
+        })
+        .collect();
+    assert!(daemon.is_trusted("tls.crt"), "nobody waits for them");
+    for socket in &mut stalled {
+        assert_eq!(socket.read_to_end(&mut Vec::new()).unwrap(), 0);
+    }
+    daemon.wait_for_log("the TLS handshake takes too long");
+}
+
+#[test]
+fn who_speaks_no_tls_is_sent_away() {
+    if !has_tools() {
+        return;
+    }
+    let daemon = start(&[]);
+    let mut wire = Wire::tcp(TcpStream::connect(daemon.address()).unwrap());
+    wire.send_head("OPTIONS", "/files/", "", None);
+    let said = wire.until_closed();
+    assert!(!said.contains("HTTP"), "{said:?}");
+    daemon.wait_for_log("no TLS connection");
+    assert!(daemon.is_trusted("tls.crt"));
+}
+
+#[test]
+fn a_running_upload_is_saved_when_the_daemon_stops() {
+    if !has_tools() {
+        return;
+    }
+    let daemon = start(&[]);
+    let (_, created) =
+        daemon.curl("tls.crt", "/files/", &["-i", "--request", "POST", "--header", "Upload-Length: 1000000"]);
+    let upload = created.lines().find_map(|line| line.strip_prefix("location: ")).unwrap().trim().to_owned();
+    let mut openssl = Command::new("openssl");
+    openssl.args(["s_client", "-quiet", "-connect", daemon.address()]);
+    let openssl = openssl.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let head = crate::support::wire::head("PATCH", &upload, "Upload-Offset: 0", Some(1_000_000));
+    let mut stdin = openssl.stdin.as_ref().unwrap();
+    stdin.write_all(head.as_bytes()).unwrap();
+    stdin.write_all(&bytes(300_000)).unwrap();
+    daemon.wait_for_data(&upload, 300_000);
+    daemon.signal(Signal::TERM);
+    let answer = openssl.wait_with_output().unwrap().stdout;
+    assert!(answer.starts_with(b"HTTP/1.1 503 "), "{}", String::from_utf8_lossy(&answer));
+    let (status, log, data) = daemon.wait();
+    assert_eq!(status.code(), Some(0), "{log}");
+    assert_eq!(data.sidecar(id(&upload))["offset"], 300_000);
+}
+
+#[test]
+fn a_renewed_certificate_is_taken_over_and_a_bad_one_is_not() {
+    if !has_tools() {
+        return;
+    }
+    let daemon = start(&[]);
+    let dir = daemon.beside("");
+    let (new_cert, new_key) = certificate(&dir, "new");
+    fs::copy(dir.join("tls.crt"), dir.join("old.crt")).unwrap();
+    let read_again = |expected: &str| {
+        let before = daemon.log().len();
+        daemon.signal(Signal::HUP);
+        crate::support::eventually(expected, || daemon.log()[before..].contains(expected));
+    };
+    let nothing = "not reloaded, nothing has changed: --tls-";
+    let put = |name: &str, from: &Path| fs::copy(from, dir.join(name)).unwrap();
+
+    put("tls.crt", &new_cert);
+    read_again(&format!("{nothing}key: tls.key: does not belong to the certificate in tls.crt"));
+    assert!(daemon.is_trusted("old.crt"));
+    fs::write(dir.join("tls.crt"), "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n").unwrap();
+    read_again(&format!("{nothing}cert: tls.crt: is damaged"));
+    fs::write(dir.join("tls.crt"), "").unwrap();
+    read_again(&format!("{nothing}cert: tls.crt: holds no certificate"));
+    put("tls.crt", &new_cert);
+    put("tls.key", &new_cert);
+    read_again(&format!("{nothing}key: tls.key: holds no private key"));
+    fs::remove_file(dir.join("tls.key")).unwrap();
+    read_again(&format!("{nothing}key: tls.key: can't be read: No such file"));
+    assert!(daemon.is_trusted("old.crt") && !daemon.is_trusted("new.crt"));
+
+    put("tls.key", &new_key);
+    read_again("new connections get another certificate now");
+    assert!(daemon.is_trusted("new.crt") && !daemon.is_trusted("old.crt"));
+    read_again("INFO reloaded changed=0");
+    assert_eq!(daemon.log().matches("another certificate").count(), 1);
+}
+
+#[test]
+fn credentials_of_the_service_manager_are_found_by_name() {
+    if !has_tools() {
+        return;
+    }
+    let flags = ["--tls-cert", "credential:tls.crt", "--tls-key", "credential:tls.key"];
+    let data = DataDir::new();
+    certificate(&data.beside(""), "tls");
+    let directory = data.beside("").to_str().unwrap().to_owned();
+    let manager = Manager { variables: vec![("CREDENTIALS_DIRECTORY", directory)], ..Manager::default() };
+    let daemon = Daemon::start_under(data, &flags, &manager);
+    assert!(daemon.is_trusted("tls.crt"));
+
+    let flags = [&flags[..], &["--listen", "127.0.0.1:0"]].concat();
+    let (code, said) = refusal(&DataDir::new(), &flags);
+    assert_eq!(code, Some(1));
+    let wrong = "can't use TLS: --tls-cert: credential:tls.crt: can't be read: the service manager has handed over no \
+                 credentials";
+    assert!(said.contains(wrong), "{said}");
+    let nowhere = vec![("CREDENTIALS_DIRECTORY", "/nowhere".to_owned())];
+    let (code, said) =
+        refusal_under(&DataDir::new(), &flags, &Manager { variables: nowhere, ..Manager::default() });
+    assert_eq!(code, Some(1));
+    assert!(said.contains("credential:tls.crt: can't be read: No such file"), "{said}");
+}
+
+#[test]
+fn whether_there_is_tls_can_not_change_while_the_daemon_runs() {
+    if !has_tools() {
+        return;
+    }
+    let data = DataDir::new();
+    certificate(&data.beside(""), "tls");
+    let file = data.beside("resumed.toml");
+    fs::write(&file, "").unwrap();
+    let daemon = Daemon::start_on(data, &["--config", "resumed.toml"]);
+    fs::write(&file, "tls-cert = 'tls.crt'\ntls-key = 'tls.key'").unwrap();
+    daemon.signal(Signal::HUP);
+    daemon.wait_for_log("tls-cert needs a restart: not set stays in force, not \"tls.crt\"");
+    daemon.wait_for_log("tls-key needs a restart: not set stays in force, not \"tls.key\"");
+    daemon.ask("OPTIONS", "/files/", "", b"").expect(204);
+}
