@@ -4,8 +4,8 @@
 //! - What a method has answered `Ok` for survives whatever the store's [`Durability`](durability::Durability) says it
 //!   survives. The engine tells nobody an offset before that.
 //! - A method that answered an error has changed nothing that was acknowledged before.
-//! - Every method runs to its end once it was called, also when its caller goes away: a client that hangs up can't cut
-//!   a write, a sync or a publication in half.
+//! - Every method runs to its end once it was begun (its future was polled), also when its caller goes away: a client
+//!   that hangs up can't cut a write, a sync or a publication in half.
 //! - Whoever calls a method that changes an upload holds the lease on it (see [`crate::upload`]). [`Store::peek`] and
 //!   [`Store::read`] need none and disturb nobody.
 //! - A finished file appears at once and whole, and never in the place of another one.

@@ -248,9 +248,9 @@ impl Shared {
 
     fn create(&self, upload: Upload, first: Vec<Bytes>) -> Result<Upload, StoreError> {
         let (id, path) = (upload.id, self.data_path(upload.id));
-        self.space.promise(&upload)?;
-        let file = self.durable.create(&path).map_err(|error| fault("create", error));
-        let created = file.and_then(|file| self.fill_new(&file, upload, first));
+        // Whoever has the name already keeps all that is his.
+        let file = self.durable.create(&path).map_err(|error| fault("create", error))?;
+        let created = self.space.promise(&upload).and_then(|()| self.fill_new(&file, upload, first));
         if created.is_err() {
             // Nobody was told of it.
             let _ = self.durable.remove(&self.sidecar_path(id));

@@ -283,6 +283,8 @@ fn possible_fates(taken: &[Step], index: usize) -> Vec<Fate> {
     };
     match &taken[index] {
         Step::Write(name, ..) | Step::Cut(name, _) if is_file_synced(*name, later) => vec![Whole],
+        // What is not in its place is not read, whatever is in it.
+        Step::Write(Name::Staged | Name::StagedKey, ..) => vec![Half, Whole],
         Step::Write(..) => vec![Missing, Half, Zeros, Rubbish, Whole],
         Step::Cut(..) => vec![Missing, Whole],
         Step::Create(name) | Step::Remove(name) if is_synced(&[name.dir()]) => vec![Whole],

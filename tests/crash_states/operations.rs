@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::image::Step::{Create, Cut, Remove, Rename, Sync, SyncDir, Tell};
+use super::image::Step::{Create, Cut, Remove, Rename, SyncDir, Tell};
 use super::image::{
     Dir::{Files, Shard},
     Door,
@@ -23,13 +23,22 @@ pub(crate) fn all(world: &World) -> Vec<Operation> {
         .collect()
 }
 
+/// A record of so many bytes, and its directory is synced.
+fn received(world: &World, offset: usize) -> Steps {
+    all_of(&[&world.record_bytes(json!({ "offset": offset })), &[SyncDir(Shard), Tell(Told::Offset(offset))]])
+}
+
 fn creations(world: &World) -> Vec<Operation> {
     vec![
         operation(
             "creation",
             Door::Tus,
             vec![],
-            &[&[Create(Data)], &world.receiving(0), &[SyncDir(Shard), Tell(Told::Offset(0))]],
+            &[
+                &[Create(Data)],
+                &world.record(json!({ "offset": 0 })),
+                &[SyncDir(Shard), Tell(Told::Offset(0))],
+            ],
         ),
         operation(
             "creation with the first bytes",
@@ -43,8 +52,8 @@ fn creations(world: &World) -> Vec<Operation> {
             vec![],
             // Nobody knows it yet, so its sidecar needs no sync of its own.
             &[
-                &[Create(Data), write(0, WHOLE), Sync(Data)],
-                &world.complete("$NAME"),
+                &[Create(Data), write(0, WHOLE)],
+                &world.record_bytes(world.complete("$NAME", json!({}))),
                 &[Rename(Data, File), SyncDir(Shard), SyncDir(Files), Tell(Told::Complete)],
             ],
         ),
@@ -54,8 +63,8 @@ fn creations(world: &World) -> Vec<Operation> {
             vec![],
             &[
                 &[Create(Data)],
-                &world.receiving(0),
-                &[SyncDir(Shard), write(0, &WHOLE[..10]), write(10, &WHOLE[10..]), Sync(Data)],
+                &world.record(json!({ "offset": 0 })),
+                &[SyncDir(Shard), write(0, &WHOLE[..10]), write(10, &WHOLE[10..])],
                 &world.publish(json!({})),
             ],
         ),
@@ -68,42 +77,33 @@ fn appends(world: &World) -> Vec<Operation> {
             "append",
             Door::Tus,
             world.five_bytes(),
-            &[
-                &[write(5, &WHOLE[5..10]), Sync(Data)],
-                &world.receiving(10),
-                &[SyncDir(Shard), Tell(Told::Offset(10))],
-            ],
+            &[&[write(5, &WHOLE[5..10])], &received(world, 10)],
         ),
         operation(
             "append that tells the length",
             Door::Tus,
             all_of(&[
-                &[Create(Data), write(0, &WHOLE[..5]), Sync(Data)],
-                &world.record(json!({ "offset": 5, "length": null })),
+                &[Create(Data), write(0, &WHOLE[..5])],
+                &world.record_bytes(json!({ "offset": 5, "length": null })),
                 &[SyncDir(Shard), Tell(Told::Offset(5))],
             ]),
             &[
-                &world.receiving(5),
-                &[SyncDir(Shard), write(5, &WHOLE[5..10]), Sync(Data)],
-                &world.receiving(10),
-                &[SyncDir(Shard), Tell(Told::Offset(10))],
+                &world.record(json!({ "offset": 5 })),
+                &[SyncDir(Shard), write(5, &WHOLE[5..10])],
+                &received(world, 10),
             ],
         ),
         operation(
             "checkpoint: HEAD asks a running append, or 64 MiB have come",
             Door::Tus,
             world.five_bytes(),
-            &[
-                &[write(5, &WHOLE[5..8]), Sync(Data)],
-                &world.receiving(8),
-                &[SyncDir(Shard), Tell(Told::Offset(8)), write(8, &WHOLE[8..12])],
-            ],
+            &[&[write(5, &WHOLE[5..8])], &received(world, 8), &[write(8, &WHOLE[8..12])]],
         ),
         operation(
             "recovery after the process died",
             Door::Tus,
             all_of(&[&world.five_bytes(), &[write(5, &WHOLE[5..10])]]),
-            &[&[Sync(Data)], &world.receiving(10), &[SyncDir(Shard), Tell(Told::Offset(10))]],
+            &[&received(world, 10)],
         ),
         operation(
             "recovery after the power failed",
@@ -112,35 +112,26 @@ fn appends(world: &World) -> Vec<Operation> {
                 &[Create(Data), write(0, b"hello\0\0\0\0\0"), Tell(Told::Offset(5))],
                 &world.record(json!({ "offset": 5, "epoch": ANOTHER })),
             ]),
-            &[&[Cut(Data, 5), Sync(Data)], &world.receiving(5), &[SyncDir(Shard), Tell(Told::Offset(5))]],
+            &[&[Cut(Data, 5)], &received(world, 5)],
         ),
     ]
 }
 
 fn checksums(world: &World) -> Vec<Operation> {
     let wrong = WHOLE[5..].to_ascii_uppercase();
+    let verifying = world.record(json!({ "offset": 5, "state": { "type": "verifying" } }));
     vec![
         operation(
             "append with a checksum, which is right",
             Door::Tus,
             world.five_bytes(),
-            &[
-                &world.verifying(5),
-                &[SyncDir(Shard), write(5, &WHOLE[5..10]), Sync(Data)],
-                &world.receiving(10),
-                &[SyncDir(Shard), Tell(Told::Offset(10))],
-            ],
+            &[&verifying, &[SyncDir(Shard), write(5, &WHOLE[5..10])], &received(world, 10)],
         ),
         operation(
             "append with a checksum, which is wrong",
             Door::Tus,
             world.five_bytes(),
-            &[
-                &world.verifying(5),
-                &[SyncDir(Shard), write(5, &wrong), Cut(Data, 5), Sync(Data)],
-                &world.receiving(5),
-                &[SyncDir(Shard), Tell(Told::Offset(5))],
-            ],
+            &[&verifying, &[SyncDir(Shard), write(5, &wrong), Cut(Data, 5)], &received(world, 5)],
         ),
     ]
 }
@@ -154,11 +145,11 @@ fn publications(world: &World) -> Vec<Operation> {
             all_of(&[
                 &world.five_bytes(),
                 &[write(5, &WHOLE[5..])],
-                &world.complete("$NAME"),
+                &world.record_bytes(world.complete("$NAME", json!({}))),
                 &[Tell(Told::Offset(5))],
             ]),
             &[
-                &world.complete("$NAME (2)"),
+                &world.record(world.complete("$NAME (2)", json!({}))),
                 &[SyncDir(Shard), Rename(Data, SecondFile), SyncDir(Shard), SyncDir(Files)],
                 &[Tell(Told::Complete)],
             ],
@@ -169,7 +160,7 @@ fn publications(world: &World) -> Vec<Operation> {
             "publication",
             Door::Tus,
             world.five_bytes(),
-            &[&[write(5, &WHOLE[5..]), Sync(Data)], &world.publish(json!({}))],
+            &[&[write(5, &WHOLE[5..])], &world.publish(json!({}))],
         ),
         taken,
         operation("concatenation", Door::Final, vec![], &[&world.assembling(), &world.assembly()]),
@@ -190,11 +181,11 @@ fn chunks(world: &World) -> Vec<Operation> {
             vec![],
             &[
                 &[Create(Data)],
-                &world.filling(json!([]), 0),
+                &world.record(world.filling(json!([]), 0)),
                 &[SyncDir(Shard)],
                 &world.bound_key(),
-                &[write(5, &WHOLE[5..10]), Sync(Data)],
-                &world.filling(json!([[2, 2]]), 0),
+                &[write(5, &WHOLE[5..10])],
+                &world.record_bytes(world.filling(json!([[2, 2]]), 0)),
                 &[SyncDir(Shard), Tell(Told::Chunks(vec![2]))],
             ],
         ),
@@ -202,23 +193,18 @@ fn chunks(world: &World) -> Vec<Operation> {
             "the last chunk, which is the one in the middle",
             Door::Resumable,
             world.two_chunks(),
-            &[
-                &[write(5, &WHOLE[5..10]), Sync(Data)],
-                &world.record(json!({ "offset": WHOLE.len(), "key": "$KEY" })),
-                &[SyncDir(Shard)],
-                &world.publish(json!({ "key": "$KEY" })),
-            ],
+            &[&[write(5, &WHOLE[5..10])], &world.publish(json!({ "key": "$KEY" }))],
         ),
         operation(
             "a PATCH at the first gap: chunks beyond it are given up",
             Door::Tus,
             all_of(&[&world.two_chunks(), &[Tell(Told::Offset(5))]]),
             &[
-                &world.filling(json!([[1, 1]]), 5),
+                &world.record(world.filling(json!([[1, 1]]), 5)),
                 &[SyncDir(Shard), Cut(Data, 5)],
                 &world.record(json!({ "offset": 5, "key": "$KEY" })),
-                &[SyncDir(Shard), write(5, &WHOLE[5..10]), Sync(Data)],
-                &world.record(json!({ "offset": 10, "key": "$KEY" })),
+                &[SyncDir(Shard), write(5, &WHOLE[5..10])],
+                &world.record_bytes(json!({ "offset": 10, "key": "$KEY" })),
                 &[SyncDir(Shard), Tell(Told::Offset(10))],
             ],
         ),
@@ -238,7 +224,7 @@ fn rest(world: &World) -> Vec<Operation> {
             Door::Tus,
             world.published(),
             &[
-                &[Tell(Told::Deleting), Remove(Sidecar), Remove(File), SyncDir(Files), SyncDir(Shard)],
+                &[Tell(Told::Deleting), Remove(File), SyncDir(Files), Remove(Sidecar), SyncDir(Shard)],
                 &[Tell(Told::Deleted)],
             ],
         ),

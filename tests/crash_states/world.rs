@@ -68,43 +68,39 @@ impl World {
         vec![Create(Staged), Write(Staged, 0, self.sidecar(changes)), Sync(Staged), Rename(Staged, Sidecar)]
     }
 
-    pub(crate) fn receiving(&self, offset: usize) -> Steps {
-        self.record(json!({ "offset": offset }))
+    /// The same for bytes that were written just before. Both are synced at once: the sidecar takes its place when both
+    /// are durable.
+    pub(crate) fn record_bytes(&self, changes: Value) -> Steps {
+        let mut steps = self.record(changes);
+        steps.insert(2, Sync(Data));
+        steps
     }
 
-    pub(crate) fn verifying(&self, offset: usize) -> Steps {
-        self.record(json!({ "offset": offset, "state": { "type": "verifying" } }))
-    }
-
-    pub(crate) fn filling(&self, present: Value, offset: usize) -> Steps {
+    pub(crate) fn filling(&self, present: Value, offset: usize) -> Value {
         let state =
             json!({ "type": "filling", "total": WHOLE.len(), "size": PIECE, "count": 3, "present": present });
-        self.record(json!({ "offset": offset, "state": state, "key": "$KEY" }))
+        json!({ "offset": offset, "state": state, "key": "$KEY" })
     }
 
-    pub(crate) fn complete(&self, file: &str) -> Steps {
-        self.complete_as(file, json!({}))
-    }
-
-    pub(crate) fn complete_as(&self, file: &str, more: Value) -> Steps {
+    pub(crate) fn complete(&self, file: &str, more: Value) -> Value {
         let mut fields = more;
         fields["state"] = json!({ "type": "complete", "file": file, "changed": self.moment });
         fields["offset"] = json!(WHOLE.len());
-        self.record(fields)
+        fields
     }
 
     /// Publication of an upload that its client knows: the sidecar that leads to the new name is durable before.
     pub(crate) fn publish(&self, more: Value) -> Steps {
         all_of(&[
-            &self.complete_as("$NAME", more),
+            &self.record_bytes(self.complete("$NAME", more)),
             &[SyncDir(Shard), Rename(Data, File), SyncDir(Shard), SyncDir(Files), Tell(Told::Complete)],
         ])
     }
 
     pub(crate) fn created_with(&self, bytes: &[u8]) -> Steps {
         all_of(&[
-            &[Create(Data), write(0, bytes), Sync(Data)],
-            &self.receiving(bytes.len()),
+            &[Create(Data), write(0, bytes)],
+            &self.record_bytes(json!({ "offset": bytes.len() })),
             &[SyncDir(Shard)],
         ])
     }
@@ -115,7 +111,7 @@ impl World {
     }
 
     pub(crate) fn published(&self) -> Steps {
-        all_of(&[&[Create(Data), write(0, WHOLE), Sync(Data)], &self.publish(json!({}))])
+        all_of(&[&[Create(Data), write(0, WHOLE)], &self.publish(json!({}))])
     }
 
     pub(crate) fn bound_key(&self) -> Steps {
@@ -132,7 +128,7 @@ impl World {
     pub(crate) fn two_chunks(&self) -> Steps {
         all_of(&[
             &[Create(Data), write(0, &WHOLE[..5]), write(10, &WHOLE[10..])],
-            &self.filling(json!([[1, 1], [3, 3]]), 5),
+            &self.record_bytes(self.filling(json!([[1, 1], [3, 3]]), 5)),
             &self.bound_key(),
             &[Tell(Told::Chunks(vec![1, 3]))],
         ])
@@ -151,7 +147,6 @@ impl World {
     pub(crate) fn assembly(&self) -> Steps {
         all_of(&[
             &[Cut(Data, 0), write(0, &WHOLE[..8]), write(8, &WHOLE[8..])],
-            &[Sync(Data)],
             &self.publish(json!({ "kind": self.final_kind() })),
         ])
     }

@@ -77,7 +77,9 @@ impl Shared {
     ) -> Result<Upload, StoreError> {
         let wanted = self.wanted_name(&upload);
         self.make_parents(&wanted)?;
-        let changed = fs::metadata(self.data_path(upload.id)).ok().as_ref().and_then(changed);
+        // Without the bytes a record that says "complete" would hide that they are lost, or bring back what was removed.
+        let data = fs::metadata(self.data_path(upload.id)).map_err(|error| fault("publish", error))?;
+        let changed = changed(&data);
         loop {
             let claim = self.claim_free_name(&wanted);
             let name = claim.name.to_string_lossy().into_owned();
