@@ -1,4 +1,4 @@
-//! What the server says it can do, asked once before the first case.
+//! What the server says it can do, or shows when it is asked, once before the first case.
 
 use std::{sync::Arc, time::Duration};
 
@@ -44,6 +44,36 @@ impl Offers {
             http2: false,
         }
     }
+}
+
+/// What a receiver for Resumable.js was found to do.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ResumableOffers {
+    /// Whether GET without a chunk number tells how the whole upload is.
+    pub status: bool,
+    /// Whether finished files can be read.
+    pub download: bool,
+    /// Whether HTTP/2 is spoken by prior knowledge.
+    pub http2: bool,
+}
+
+/// Asks the receiver; an error means that it does not answer at all.
+pub(crate) async fn discover_receiver(target: Target) -> Result<Target, String> {
+    let mut target = target;
+    let lab = Lab::new(Arc::new(target.clone()));
+    let file = lab.file(1, 1);
+    let answer = match lab.ask_with("GET", &file, file.question()).await {
+        Ok(answer) => answer,
+        Err(Stop::Failed(reason) | Stop::Skipped(reason)) => return Err(reason),
+    };
+    let told = serde_json::from_slice::<serde_json::Value>(&answer.body).ok();
+    let status = told.is_some_and(|value| value.get("status").is_some_and(serde_json::Value::is_string));
+    // A template that is filled from the status needs one.
+    let download = target.receiver.download.as_ref().is_some_and(|template| status || !template.asks());
+    let http2 = speaks_http2(&target).await;
+    target.offers.http2 = http2;
+    target.receiver.offers = ResumableOffers { status, download, http2 };
+    Ok(target)
 }
 
 /// Asks the server; an error means that it does not answer at all.
