@@ -21,7 +21,10 @@ use std::{
 
 use clap::{ArgAction, ArgMatches, CommandFactory, FromArgMatches, builder::StyledStr, builder::ValueParser};
 
-pub use self::args::{Args, BrowserArgs, LimitArgs, LogArgs, ServingArgs, StorageArgs, UploadArgs};
+pub use self::args::{
+    Args, BrowserArgs, DirArgs, FsckArgs, LimitArgs, ListArgs, LogArgs, PlaceArgs, ServingArgs, ShowArgs,
+    StateFilter, StorageArgs, UploadArgs,
+};
 use self::{
     args::{Command, CommandLine},
     file::SettingsFile,
@@ -39,6 +42,19 @@ pub enum Invocation {
         /// The settings as lines of TOML, each with where it comes from.
         report: String,
     },
+    /// Look at uploads, or after them.
+    Admin(Box<Admin>),
+}
+
+/// A command for whoever keeps the uploads.
+#[derive(Debug)]
+pub enum Admin {
+    /// List them.
+    List(ListArgs),
+    /// Show one.
+    Show(ShowArgs),
+    /// Look for what is wrong with them.
+    Fsck(FsckArgs),
 }
 
 /// Why there is nothing to do: help was asked for, or something is wrong.
@@ -87,6 +103,22 @@ pub fn say(text: &str) {
     let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
+/// The same, where the writer wants to know whether anybody still reads.
+///
+/// # Errors
+/// Nobody does.
+pub fn try_say(text: &str) -> std::io::Result<()> {
+    std::io::stdout().write_all(text.as_bytes())
+}
+
+/// Says on standard error why a command came to nothing.
+#[must_use]
+pub fn complain(why: &impl std::fmt::Display) -> ExitCode {
+    // Standard error may be closed; there is nobody left to tell.
+    let _ = writeln!(std::io::stderr(), "resumed: {why}");
+    ExitCode::FAILURE
+}
+
 /// Reads the command line, the environment and the file.
 ///
 /// # Errors
@@ -125,6 +157,9 @@ pub fn read(argv: impl IntoIterator<Item = OsString>) -> Result<Invocation, Fare
             checked(*args)?;
             Invocation::CheckConfig { report: shown }
         }
+        Some(Command::List(args)) => Invocation::Admin(Box::new(Admin::List(args))),
+        Some(Command::Show(args)) => Invocation::Admin(Box::new(Admin::Show(args))),
+        Some(Command::Fsck(args)) => Invocation::Admin(Box::new(Admin::Fsck(args))),
     })
 }
 

@@ -10,19 +10,19 @@ mod url;
 
 use std::{borrow::Cow, path::PathBuf, time::Duration};
 
-pub(crate) use self::units::{parse_connections, parse_grace, parse_switch, parse_timeout};
+pub(crate) use self::units::{parse_amount, parse_connections, parse_grace, parse_switch, parse_timeout};
 pub use self::{
     cors::{CorsPolicy, OriginPattern},
     listen::ListenAddr,
     log::{LogConfig, LogFilter, LogFormat},
     proxies::{TrustedPeer, TrustedProxies},
     resumable::{ResumableConfig, ResumablePath, Scope},
-    units::{ExpireAfter, MaxSize},
+    units::{ExpireAfter, MaxSize, PeerLimit},
     url::{BasePath, PublicUrl},
 };
 use crate::{
-    cli::Args,
-    store::{disk::layout::Layout, durability::Durability},
+    cli::{Args, StorageArgs},
+    store::disk::DiskOptions,
 };
 
 /// Everything the daemon was told, in the form it needs. Nothing in it contradicts anything else.
@@ -38,10 +38,8 @@ pub struct Config {
     pub trusted_proxies: TrustedProxies,
     /// The directory of finished files and of uploads in progress.
     pub data_dir: PathBuf,
-    /// Where below it a finished file gets which name.
-    pub layout: Layout,
-    /// What has to have happened to bytes before they are acknowledged.
-    pub durability: Durability,
+    /// How uploads are kept there.
+    pub disk: DiskOptions,
     /// The largest upload in bytes; `None`: no limit.
     pub max_size: Option<u64>,
     /// How long after its last byte an unfinished upload expires; `None`: never.
@@ -76,12 +74,23 @@ pub struct Features {
 pub struct Limits {
     /// How long the head of a request may take. Never zero.
     pub header_timeout: Duration,
-    /// How long a body may go without a single byte before it is interrupted. Never zero.
-    pub idle_timeout: Duration,
+    /// How slow a body may be before it is interrupted. Its idle limit is never zero.
+    pub pace: Pace,
     /// How many connections may be open at once. Never zero.
     pub max_connections: u32,
+    /// How many of them may come from one address; `None`: any number.
+    pub max_connections_per_peer: Option<u32>,
     /// How long running requests may take to end when the daemon stops. Zero: not at all.
     pub shutdown_timeout: Duration,
+}
+
+/// How slow a body may be. Measured is the time that the daemon waits for the client, and never the whole time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    /// The longest time without a single byte.
+    pub idle: Duration,
+    /// The fewest bytes in a minute of waiting. Zero: any number.
+    pub least: u64,
 }
 
 /// Why a value was refused. The text follows the quoted value and says what is allowed:
@@ -118,9 +127,8 @@ impl Config {
             base_path: serving.base_path,
             public_url: serving.public_url,
             trusted_proxies: serving.trusted_proxy.into_iter().collect(),
-            data_dir: storage.data_dir,
-            layout: storage.layout,
-            durability: storage.durability,
+            data_dir: storage.dir.data_dir.clone(),
+            disk: disk_options(storage),
             max_size: uploads.max_size.0,
             expire_after: uploads.expire_after.0,
             verify: uploads.verify,
@@ -138,13 +146,21 @@ impl Config {
             cors: check_cors(browsers.cors_origin, browsers.cors_credentials)?,
             limits: Limits {
                 header_timeout: limits.header_timeout,
-                idle_timeout: limits.idle_timeout,
+                pace: Pace { idle: limits.idle_timeout, least: limits.min_rate },
                 max_connections: limits.max_connections,
+                max_connections_per_peer: limits.max_connections_per_peer.0,
                 shutdown_timeout: limits.shutdown_timeout,
             },
             log: LogConfig { filter: log.log_level, format: log.log_format },
         })
     }
+}
+
+/// How uploads are kept, as typed.
+#[must_use]
+pub fn disk_options(storage: StorageArgs) -> DiskOptions {
+    let StorageArgs { dir: _, layout, durability, reserve } = storage;
+    DiskOptions { layout, durability, reserve }
 }
 
 fn check_listen(addresses: Vec<ListenAddr>) -> Result<Vec<ListenAddr>, ConfigError> {
@@ -177,6 +193,7 @@ fn check_cors(origins: Vec<OriginPattern>, credentials: bool) -> Result<CorsPoli
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::durability::Durability;
 
     fn config(flags: &[&str]) -> Result<Config, ConfigError> {
         Config::from_args(Args::from_flags(flags))
@@ -190,7 +207,7 @@ mod tests {
         assert_eq!(config.public_url, None);
         assert_eq!(config.trusted_proxies, TrustedProxies::default());
         assert_eq!(config.data_dir, PathBuf::from("./data"));
-        assert_eq!(config.durability, Durability::Strict);
+        assert_eq!(config.disk.durability, Durability::Strict);
         assert_eq!(config.max_size, None);
         assert_eq!(config.expire_after, Some(Duration::from_secs(24 * 3600)));
         assert_eq!(config.features, Features { download: true, termination: true, concatenation: true });
@@ -199,8 +216,9 @@ mod tests {
             config.limits,
             Limits {
                 header_timeout: Duration::from_secs(10),
-                idle_timeout: Duration::from_secs(60),
+                pace: Pace { idle: Duration::from_secs(60), least: 30 },
                 max_connections: 10_000,
+                max_connections_per_peer: Some(256),
                 shutdown_timeout: Duration::from_secs(20),
             }
         );

@@ -14,7 +14,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 
 use self::prefixed::Prefixed;
-use crate::http::{App, Peer, handle};
+use crate::http::{Admission, App, Peer, handle};
 
 /// RFC 9113 section 3.4: what an HTTP/2 client sends first.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -38,7 +38,13 @@ pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
 impl<I: AsyncRead + AsyncWrite + Unpin + Send + 'static> Stream for I {}
 
 /// Serves a connection until it ends, or until `closing` and the end of the requests that run then.
-pub async fn serve(app: Arc<App>, mut io: impl Stream, peer: Peer, closing: CancellationToken) {
+pub async fn serve(
+    app: Arc<App>,
+    mut io: impl Stream,
+    peer: Peer,
+    admission: Admission,
+    closing: CancellationToken,
+) {
     let limit = app.config.limits.header_timeout;
     // hyper-util's own sniffing waits for ever; a silent client must not.
     let sniffed = tokio::select! {
@@ -51,7 +57,7 @@ pub async fn serve(app: Arc<App>, mut io: impl Stream, peer: Peer, closing: Canc
         let app = Arc::clone(&app);
         service_fn(move |request| {
             let app = Arc::clone(&app);
-            async move { handle(&app, peer, request).await }
+            async move { handle(&app, peer, admission, request).await }
         })
     };
     let result = match version {
@@ -75,7 +81,8 @@ pub async fn serve(app: Arc<App>, mut io: impl Stream, peer: Peer, closing: Canc
                 .keep_alive_interval(PING_EVERY)
                 .keep_alive_timeout(PING_EVERY)
                 .serve_connection(io, service);
-            drive(connection, closing).await
+            // In a box: it is twice as large as the other, and most connections are not HTTP/2.
+            Box::pin(drive(connection, closing)).await
         }
     };
     if let Err(error) = result {
@@ -123,7 +130,13 @@ async fn sniff(io: &mut (impl AsyncRead + Unpin)) -> std::io::Result<(Version, V
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::AsyncWriteExt as _;
+
     use super::*;
+    use crate::cli::Args;
+    use crate::config::Config;
+    use crate::store::disk::Disk;
+    use crate::upload::{Rules, Uploads};
 
     #[tokio::test]
     async fn the_first_bytes_tell_the_version_however_they_come() {
@@ -140,6 +153,32 @@ mod tests {
             assert!(pieces.concat().as_bytes().starts_with(&read));
         }
         assert!(sniff(&mut tokio_test_io(&["PRI"])).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_crowded_address_is_told_so_and_can_read_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let config = Config::from_args(Args::from_flags(&[])).unwrap();
+        let rules = Rules { max_size: None, expire_after: None, fill_expire_after: None, verify: false };
+        let uploads = Uploads::new(Disk::open(dir.path(), config.disk.clone()).unwrap(), rules);
+        let app = Arc::new(App { config, uploads });
+        for request in [
+            "POST /files/ HTTP/1.1\r\nHost: a\r\nOrigin: https://b.example\r\nUpload-Length: 1\r\n\r\n",
+            "OPTIONS /files/ HTTP/1.1\r\nHost: a\r\nOrigin: https://b.example\r\n\r\n",
+        ] {
+            let (mut client, server) = tokio::io::duplex(4096);
+            let peer = Peer::Ip([192, 0, 2, 1].into());
+            tokio::spawn(serve(Arc::clone(&app), server, peer, Admission::Crowded, CancellationToken::new()));
+            client.write_all(request.as_bytes()).await.unwrap();
+            let mut answer = String::new();
+            // To its end: the connection is closed.
+            client.read_to_string(&mut answer).await.unwrap();
+            assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+            assert!(answer.contains("ERR_TOO_MANY_CONNECTIONS: "), "{answer}");
+            for header in ["retry-after: 5", "access-control-allow-origin: *", "connection: close"] {
+                assert!(answer.contains(header), "{header} in {answer}");
+            }
+        }
     }
 
     /// Each piece comes by itself, then the end.

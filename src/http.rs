@@ -3,6 +3,7 @@
 mod body;
 mod cors;
 pub mod download;
+mod pace;
 mod page;
 mod peer;
 mod respond;
@@ -33,6 +34,15 @@ pub struct App {
     pub uploads: Uploads<Disk>,
 }
 
+/// Whether a connection's requests are answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admission {
+    /// They are.
+    Welcome,
+    /// Its address has too many connections open: they are asked to come again.
+    Crowded,
+}
+
 /// A request, as far as an adapter needs it.
 pub struct Call {
     /// The method that the client means.
@@ -51,17 +61,27 @@ pub struct Call {
 ///
 /// # Errors
 /// Never: an error here would take the connection down with it.
-pub async fn handle(app: &App, peer: Peer, request: Request<Incoming>) -> Result<Answer, Infallible> {
+pub async fn handle(
+    app: &App,
+    peer: Peer,
+    admission: Admission,
+    request: Request<Incoming>,
+) -> Result<Answer, Infallible> {
     let began = Instant::now();
     let (head, incoming) = request.into_parts();
     let reached = Reached::read(peer, &head.uri, &head.headers, &app.config.trusted_proxies);
     let method = tus::meant_method(&head.method, &head.headers);
     let preflight = cors::is_preflight(&head.method, &head.headers);
     let query = head.uri.query().unwrap_or_default().to_owned();
-    let call = Call { method, query, headers: head.headers, reached, body: RequestBody::new(incoming) };
+    let body = RequestBody::new(incoming, app.config.limits.pace);
+    let call = Call { method, query, headers: head.headers, reached, body };
 
     let route = Route::parse(&app.config, head.uri.path());
-    let mut answer = if preflight { tus::options(app) } else { dispatch(app, &call, &route).await };
+    let mut answer = match admission {
+        Admission::Crowded => Problem::crowded().into(),
+        Admission::Welcome if preflight => tus::options(app),
+        Admission::Welcome => dispatch(app, &call, &route).await,
+    };
 
     if !matches!(route, Route::Page(_) | Route::Chunks) {
         tus::mark(&mut answer);

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use resumed::admin;
 use resumed::cli::{self, Invocation};
 use resumed::config::Config;
 use resumed::server;
@@ -19,6 +20,7 @@ fn main() -> ExitCode {
             cli::say(&report);
             ExitCode::SUCCESS
         }
+        Ok(Invocation::Admin(command)) => admin::run(*command),
         Err(farewell) => farewell.say(),
     }
 }

@@ -2,18 +2,20 @@
 
 mod listener;
 mod log;
+mod places;
 mod signals;
 
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::listener::Listener;
 pub use self::log::init as init_log;
+use self::places::Places;
 use crate::cli;
 use crate::config::Config;
 use crate::conn;
@@ -53,14 +55,13 @@ pub enum StartError {
 /// # Errors
 /// Only at start; what happens later is logged and served on.
 pub async fn run(config: Config) -> Result<(), StartError> {
-    let store = Disk::open(&config.data_dir, config.layout.clone(), config.durability)
+    let store = Disk::open(&config.data_dir, config.disk.clone())
         .map_err(|reason| StartError::Store { path: config.data_dir.display().to_string(), reason })?;
     let rules = Rules {
         max_size: config.max_size,
         expire_after: config.expire_after,
         fill_expire_after: config.resumable.expire_after,
         verify: config.verify,
-        idle_timeout: config.limits.idle_timeout,
     };
     let uploads = Uploads::new(store, rules);
     let mut signals = signals::Signals::new()?;
@@ -73,11 +74,11 @@ pub async fn run(config: Config) -> Result<(), StartError> {
 
     let closing = CancellationToken::new();
     let connections = TaskTracker::new();
-    let places = Arc::new(Semaphore::new(app.config.limits.max_connections as usize));
+    let places = Places::new(&app.config, open_files());
     let accepting: Vec<_> = listeners
         .into_iter()
         .map(|listener| {
-            let (app, connections, places) = (Arc::clone(&app), connections.clone(), Arc::clone(&places));
+            let (app, connections, places) = (Arc::clone(&app), connections.clone(), places.clone());
             tokio::spawn(accept(listener, app, connections, places, closing.clone()))
         })
         .collect();
@@ -109,23 +110,36 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     Ok(())
 }
 
+/// As many files as the system lets a process have open; what it gets without asking is for programs of another age.
+fn open_files() -> Option<u64> {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current != maximum && setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).is_err() {
+        return current;
+    }
+    maximum
+}
+
 async fn accept(
     listener: Listener,
     app: Arc<App>,
     connections: TaskTracker,
-    places: Arc<Semaphore>,
+    places: Places,
     closing: CancellationToken,
 ) {
     loop {
-        // The place first: what can't be served waits in the kernel's queue, where it costs nothing.
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        let Some(free) = places.free().await else { return };
         match listener.accept().await {
             Ok((stream, peer)) => {
+                let Some(place) = places.take(free, peer) else { continue };
                 let (app, closing) = (Arc::clone(&app), closing.clone());
                 connections.spawn(async move {
                     match stream {
-                        listener::Stream::Tcp(stream) => conn::serve(app, stream, peer, closing).await,
-                        listener::Stream::Unix(stream) => conn::serve(app, stream, peer, closing).await,
+                        listener::Stream::Tcp(stream) => {
+                            conn::serve(app, stream, peer, place.admission, closing).await
+                        }
+                        listener::Stream::Unix(stream) => {
+                            conn::serve(app, stream, peer, place.admission, closing).await
+                        }
                     }
                     drop(place);
                 });

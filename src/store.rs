@@ -49,8 +49,8 @@ pub trait Store: Clone + Send + Sync + 'static {
     /// How bytes are added to one upload.
     type Writer: Writer;
 
-    /// Takes a new upload in, with the first bytes of it. When these are all its bytes, it is complete (and published,
-    /// unless it is partial) on return.
+    /// Takes a new upload in, with the first bytes of it, if there is room for the whole of it. When these are all its
+    /// bytes, it is complete (and published, unless it is partial) on return.
     fn create(
         &self,
         upload: Upload,
@@ -95,9 +95,9 @@ pub trait Store: Clone + Send + Sync + 'static {
     /// Lets a client's own name lead to an upload, and no longer to another one.
     fn bind(&self, key: ClientKey, id: UploadId) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Lists what may expire or wait to be assembled, at its own pace: complete files are not in it, and an upload that
-    /// comes or goes meanwhile may be missing.
-    fn unfinished(&self) -> mpsc::Receiver<UploadId>;
+    /// Looks at what an earlier process left, at its own pace: complete files are not in it, and an upload that comes or
+    /// goes meanwhile may be missing.
+    fn unfinished(&self) -> mpsc::Receiver<(UploadId, Result<Upload, StoreError>)>;
 }
 
 /// Adds bytes to one upload.

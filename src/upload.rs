@@ -55,8 +55,6 @@ pub struct Rules {
     pub fill_expire_after: Option<Duration>,
     /// Whether a digest that a client sent with its chunks is checked before the file is published.
     pub verify: bool,
-    /// How long a body may bring nothing before its append ends.
-    pub idle_timeout: Duration,
 }
 
 /// A piece of a body.
@@ -68,10 +66,29 @@ pub enum Piece {
     Checksum(Result<Checksum, String>),
 }
 
-/// The body ended before its end.
+/// Why a body ended before its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the body was cut")]
-pub struct BodyCut;
+pub enum BodyCut {
+    /// The connection broke, or what came is no body.
+    #[error("the body was cut")]
+    Gone,
+    /// No byte came for too long.
+    #[error("no byte of the body came for too long")]
+    Idle,
+    /// Fewer bytes came than the least that is asked for.
+    #[error("the body came too slowly")]
+    TooSlow,
+}
+
+impl From<BodyCut> for Interruption {
+    fn from(cut: BodyCut) -> Self {
+        match cut {
+            BodyCut::Gone => Self::ClientGone,
+            BodyCut::Idle => Self::Idle,
+            BodyCut::TooSlow => Self::TooSlow,
+        }
+    }
+}
 
 /// A body as an adapter hands it to the engine.
 pub trait Pieces: Stream<Item = Result<Piece, BodyCut>> + Send + Unpin + 'static {}
@@ -250,15 +267,19 @@ impl<S: Store> Uploads<S> {
         }
     }
 
-    /// Runs work that its caller's end must not cut off.
-    async fn detached<T: Send + 'static>(
-        &self,
-        work: impl Future<Output = Result<T, UploadError>> + Send + 'static,
-    ) -> Result<T, UploadError> {
-        let result = tokio::spawn(work).await;
-        result.unwrap_or_else(|error| {
-            let cause = std::io::Error::other(error);
-            Err(UploadError::Storage(StoreError::Io("finish its work", cause)))
-        })
+    /// Runs work that its caller's end must not cut off. The caller's future holds no more of it than a handle: each
+    /// request that waits for an append would carry the append's memory a second time.
+    fn detached<T, W>(&self, work: W) -> impl Future<Output = Result<T, UploadError>> + use<S, T, W>
+    where
+        T: Send + 'static,
+        W: Future<Output = Result<T, UploadError>> + Send + 'static,
+    {
+        let running = tokio::spawn(work);
+        async move {
+            running.await.unwrap_or_else(|error| {
+                let cause = std::io::Error::other(error);
+                Err(UploadError::Storage(StoreError::Io("finish its work", cause)))
+            })
+        }
     }
 }

@@ -9,10 +9,12 @@ use clap::{Parser, Subcommand, ValueEnum, builder::PossibleValue};
 
 use crate::{
     config::{
-        BasePath, ExpireAfter, ListenAddr, LogFilter, LogFormat, MaxSize, OriginPattern, PublicUrl,
-        ResumablePath, Scope, TrustedPeer, parse_connections, parse_grace, parse_switch, parse_timeout,
+        BasePath, ExpireAfter, ListenAddr, LogFilter, LogFormat, MaxSize, OriginPattern, PeerLimit,
+        PublicUrl, ResumablePath, Scope, TrustedPeer, parse_amount, parse_connections, parse_grace,
+        parse_switch, parse_timeout,
     },
     store::{disk::layout::Layout, durability::Durability},
+    upload::UploadId,
 };
 
 /// The resumable-upload daemon: tus 1.0 and Resumable.js.
@@ -41,6 +43,95 @@ pub(super) struct CommandLine {
 pub(super) enum Command {
     /// Check the settings and show where each comes from
     CheckConfig(Box<Args>),
+    /// List uploads
+    List(ListArgs),
+    /// Show one upload
+    Show(ShowArgs),
+    /// Look through the data directory for what is wrong, and mend it
+    Fsck(FsckArgs),
+}
+
+/// Where the uploads are.
+#[derive(Debug, Clone, clap::Args)]
+pub struct PlaceArgs {
+    /// Read settings from this TOML file
+    #[arg(long, value_name = "FILE", env = "RESUMED_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// The directory.
+    #[command(flatten)]
+    pub dir: DirArgs,
+}
+
+/// `resumed list`.
+#[derive(Debug, Clone, clap::Args)]
+#[command(
+    after_help = "The newest stand last. A running daemon is not disturbed; offsets are as last recorded."
+)]
+pub struct ListArgs {
+    /// Only those in this state: receiving, filling, verifying, assembling, part, complete or expired; repeatable
+    #[arg(long, value_name = "STATE", value_delimiter = ',', hide_possible_values = true)]
+    pub state: Vec<StateFilter>,
+    /// Only those whose file name has this in it, in upper or lower case
+    #[arg(long, value_name = "TEXT")]
+    pub name: Option<String>,
+    /// Only those whose last byte came longer ago, such as 90m or 7d
+    #[arg(long, value_name = "TIME", value_parser = parse_timeout)]
+    pub older_than: Option<Duration>,
+    /// One JSON object for each, unsorted
+    #[arg(long)]
+    pub json: bool,
+    /// Where they are.
+    #[command(flatten)]
+    pub place: PlaceArgs,
+}
+
+/// What `resumed list --state` knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum StateFilter {
+    /// Takes bytes at its offset.
+    Receiving,
+    /// Takes chunks in any order.
+    Filling,
+    /// A body with a checksum is coming.
+    Verifying,
+    /// A final upload that waits for its parts.
+    Assembling,
+    /// A partial upload that is complete.
+    Part,
+    /// Published.
+    Complete,
+    /// Past its expiration, and not removed yet.
+    Expired,
+}
+
+/// `resumed show`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct ShowArgs {
+    /// The last part of the upload's URL
+    #[arg(value_name = "ID")]
+    pub id: UploadId,
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Where it is.
+    #[command(flatten)]
+    pub place: PlaceArgs,
+}
+
+/// `resumed fsck`.
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = "Exit code: 0 nothing is wrong, 1 all of it was mended, 4 something is left.\n\
+                        Without --repair a running daemon is not disturbed; what it has in hand is left out.")]
+pub struct FsckArgs {
+    /// Mend what can be mended; the daemon must not run
+    #[arg(long)]
+    pub repair: bool,
+    /// Read settings from this TOML file
+    #[arg(long, value_name = "FILE", env = "RESUMED_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Where and how to store.
+    #[command(flatten)]
+    pub storage: StorageArgs,
 }
 
 /// The settings as typed: each value is right by itself.
@@ -91,13 +182,22 @@ pub struct ServingArgs {
     pub trusted_proxy: Vec<TrustedPeer>,
 }
 
+/// Where uploads are.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Storage")]
+pub struct DirArgs {
+    /// Directory of finished files and uploads in progress
+    #[arg(long, value_name = "DIR", env = "RESUMED_DATA_DIR", default_value = "./data")]
+    pub data_dir: PathBuf,
+}
+
 /// Where and how to store.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Storage")]
 pub struct StorageArgs {
-    /// Directory of finished files and uploads in progress
-    #[arg(long, value_name = "DIR", env = "RESUMED_DATA_DIR", default_value = "./data")]
-    pub data_dir: PathBuf,
+    /// The directory.
+    #[command(flatten)]
+    pub dir: DirArgs,
     /// Path of a finished file, made of {filename} {stem} {ext} {id} {year} {month} {day} {hour}
     #[arg(long, value_name = "LAYOUT", env = "RESUMED_LAYOUT", default_value = "{filename}")]
     pub layout: Layout,
@@ -105,6 +205,10 @@ pub struct StorageArgs {
     #[arg(long, value_name = "WHEN", env = "RESUMED_DURABILITY", default_value = "strict")]
     #[arg(hide_possible_values = true)]
     pub durability: Durability,
+    /// Room on the disk that uploads leave free, or none; what does not fit is refused
+    #[arg(long, value_name = "SIZE", env = "RESUMED_RESERVE", value_parser = parse_amount)]
+    #[arg(default_value = "64MiB")]
+    pub reserve: u64,
 }
 
 /// What clients may do.
@@ -179,10 +283,17 @@ pub struct LimitArgs {
     #[arg(long, value_name = "TIME", env = "RESUMED_IDLE_TIMEOUT", value_parser = parse_timeout)]
     #[arg(default_value = "60s")]
     pub idle_timeout: Duration,
+    /// Fewest bytes that a body brings in a minute before it is interrupted, or none
+    #[arg(long, value_name = "SIZE", env = "RESUMED_MIN_RATE", value_parser = parse_amount)]
+    #[arg(default_value = "30B")]
+    pub min_rate: u64,
     /// Most connections open at once
     #[arg(long, value_name = "N", env = "RESUMED_MAX_CONNECTIONS", value_parser = parse_connections)]
     #[arg(default_value = "10000")]
     pub max_connections: u32,
+    /// The same for each address, but this machine's and trusted proxies', or none
+    #[arg(long, value_name = "N", env = "RESUMED_MAX_CONNECTIONS_PER_PEER", default_value = "256")]
+    pub max_connections_per_peer: PeerLimit,
     /// Longest wait for running requests when stopping
     #[arg(long, value_name = "TIME", env = "RESUMED_SHUTDOWN_TIMEOUT", value_parser = parse_grace)]
     #[arg(default_value = "20s")]

@@ -35,6 +35,10 @@ fn line(error: &Error, origins: &Origins<'_>) -> String {
             format!("{}: needs a value; see {flag} in resumed --help", name())
         }
         _ if arg.is_empty() => first_line(error),
+        // `<ID>`: it has a place, and no name that could stand in a file.
+        _ if arg.starts_with('<') => {
+            format!("{}: {value:?} {}", arg.trim_matches(['<', '>']), problem(error))
+        }
         _ => format!("{}: {value:?} {}", name(), problem(error)),
     }
 }

@@ -31,6 +31,11 @@ impl FromStr for MaxSize {
     }
 }
 
+/// A number of bytes, where none is 0.
+pub(crate) fn parse_amount(text: &str) -> Result<u64, Invalid> {
+    if text.eq_ignore_ascii_case("none") { Ok(0) } else { parse_size(text) }
+}
+
 /// Bytes from `1048576`, `500MB` (500·10⁶) or `10GiB` (10·2³⁰); upper and lower case are the same.
 fn parse_size(text: &str) -> Result<u64, Invalid> {
     const WRONG: Invalid =
@@ -118,6 +123,27 @@ pub(crate) fn parse_connections(text: &str) -> Result<u32, Invalid> {
     }
 }
 
+/// `--max-connections-per-peer`: how many connections one address may have open at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PeerLimit(
+    /// `None` is any number.
+    pub Option<u32>,
+);
+
+impl FromStr for PeerLimit {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        match text.parse() {
+            Ok(count @ 1..=1_000_000) => Ok(Self(Some(count))),
+            _ if text.eq_ignore_ascii_case("none") => Ok(Self(None)),
+            _ => Err(Invalid::new(
+                "is not a number of connections; give a whole number from 1 to 1000000, or none",
+            )),
+        }
+    }
+}
+
 /// A switch, where it has a value: in the environment. On the command line it has none, in the file true or false.
 pub(crate) fn parse_switch(text: &str) -> Result<bool, Invalid> {
     match text.to_ascii_lowercase().as_str() {
@@ -146,6 +172,7 @@ mod tests {
             assert_eq!(text.parse(), Ok(MaxSize(Some(bytes))), "{text}");
         }
         assert_eq!("none".parse(), Ok(MaxSize(None)));
+        assert_eq!((parse_amount("none"), parse_amount("0"), parse_amount("1kB")), (Ok(0), Ok(0), Ok(1000)));
     }
 
     #[test]
@@ -178,6 +205,9 @@ mod tests {
         assert_eq!(parse_connections("10000"), Ok(10_000));
         for text in ["0", "-1", "many", "1000001", "99999999999"] {
             assert!(parse_connections(text).is_err(), "{text}");
+            assert!(text.parse::<PeerLimit>().is_err(), "{text}");
         }
+        assert_eq!("none".parse(), Ok(PeerLimit(None)));
+        assert_eq!("7".parse(), Ok(PeerLimit(Some(7))));
     }
 }

@@ -14,6 +14,8 @@ use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
+use super::pace::Pacer;
+use crate::config::Pace;
 use crate::store::ByteStream;
 use crate::upload::{BodyCut, Checksum, Piece};
 
@@ -26,27 +28,33 @@ const DRAIN_TIME: Duration = Duration::from_secs(1);
 /// pipeline drops the rest.
 #[derive(Clone)]
 pub struct RequestBody {
-    incoming: Arc<Mutex<Incoming>>,
+    shared: Arc<Mutex<Shared>>,
     asked_for: Arc<AtomicBool>,
 }
 
+struct Shared {
+    incoming: Incoming,
+    pacer: Pacer,
+}
+
 impl RequestBody {
-    /// Takes over what hyper reads.
+    /// Takes over what hyper reads. Who sends it more slowly than `pace` is cut.
     #[must_use]
-    pub fn new(incoming: Incoming) -> Self {
-        Self { incoming: Arc::new(Mutex::new(incoming)), asked_for: Arc::default() }
+    pub fn new(incoming: Incoming, pace: Pace) -> Self {
+        let shared = Shared { incoming, pacer: Pacer::new(pace) };
+        Self { shared: Arc::new(Mutex::new(shared)), asked_for: Arc::default() }
     }
 
     /// How many bytes will come, if it is known.
     #[must_use]
     pub fn len(&self) -> Option<u64> {
-        self.with(|body| body.size_hint().exact())
+        self.with(|body| body.incoming.size_hint().exact())
     }
 
     /// Nothing (more) will come.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.with(|body| body.is_end_stream())
+        self.with(|body| body.incoming.is_end_stream())
     }
 
     /// Somebody has begun to read it: a client that waited for "100 Continue" has got it and sends.
@@ -68,9 +76,8 @@ impl RequestBody {
     }
 
     /// Reads and drops all that is left, as long as it keeps coming: for a body that is not needed and not refused.
-    pub async fn drain_all(&self, idle: Duration) {
-        let next = || tokio::time::timeout(idle, std::future::poll_fn(|cx| self.poll_frame(cx)));
-        while let Ok(Some(Ok(_))) = next().await {}
+    pub async fn drain_all(&self) {
+        while let Some(Ok(_)) = std::future::poll_fn(|cx| self.poll_frame(cx)).await {}
     }
 
     /// Reads and drops what is left, within bounds.
@@ -88,13 +95,22 @@ impl RequestBody {
         let _ = tokio::time::timeout(DRAIN_TIME, drained).await;
     }
 
-    fn poll_frame(&self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    fn poll_frame(&self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyCut>>> {
         self.asked_for.store(true, Ordering::Relaxed);
-        self.with(|body| Pin::new(body).poll_frame(cx))
+        self.with(|Shared { incoming, pacer }| match Pin::new(incoming).poll_frame(cx) {
+            Poll::Ready(Some(Ok(frame))) => {
+                pacer.note(frame.data_ref().map_or(0, |bytes| bytes.len() as u64));
+                Poll::Ready(Some(Ok(frame)))
+            }
+            // hyper tells a broken line from a broken message by no means that lasts; to the upload both are a body
+            // that was cut.
+            Poll::Ready(end) => Poll::Ready(end.map(|_| Err(BodyCut::Gone))),
+            Poll::Pending => pacer.poll_limit(cx).map(|cut| Some(Err(cut))),
+        })
     }
 
-    fn with<T>(&self, work: impl FnOnce(&mut Incoming) -> T) -> T {
-        work(&mut self.incoming.lock().unwrap_or_else(PoisonError::into_inner))
+    fn with<T>(&self, work: impl FnOnce(&mut Shared) -> T) -> T {
+        work(&mut self.shared.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -111,9 +127,7 @@ impl Stream for RequestPieces {
         loop {
             return Poll::Ready(match ready!(self.body.poll_frame(cx)) {
                 None => None,
-                // hyper tells a broken line from a broken message by no means that lasts; to the upload both are a
-                // body that was cut.
-                Some(Err(_)) => Some(Err(BodyCut)),
+                Some(Err(cut)) => Some(Err(cut)),
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(bytes) if bytes.is_empty() => continue,
                     Ok(bytes) => Some(Ok(Piece::Bytes(bytes))),
@@ -141,7 +155,7 @@ impl Stream for RequestBytes {
         loop {
             match ready!(self.body.poll_frame(cx)) {
                 None => return Poll::Ready(None),
-                Some(Err(_)) => return Poll::Ready(Some(Err(BodyCut))),
+                Some(Err(cut)) => return Poll::Ready(Some(Err(cut))),
                 Some(Ok(frame)) => {
                     if let Ok(bytes) = frame.into_data() {
                         return Poll::Ready(Some(Ok(bytes)));

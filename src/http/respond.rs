@@ -1,6 +1,6 @@
 //! The one place where an error becomes a status line.
 
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 
 use super::body::ResponseBody;
@@ -47,6 +47,14 @@ impl Problem {
     #[must_use]
     pub fn not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, "ERR_NOT_FOUND", "there is nothing here")
+    }
+
+    /// The client's address has as many connections open as it may. This one ends with the answer.
+    #[must_use]
+    pub fn crowded() -> Self {
+        let message = "your address has too many connections open; close some and come again";
+        Self::passing(StatusCode::SERVICE_UNAVAILABLE, "ERR_TOO_MANY_CONNECTIONS", message, 5)
+            .with(CONNECTION, HeaderValue::from_static("close"))
     }
 
     /// The resource knows other methods only.

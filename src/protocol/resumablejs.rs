@@ -124,7 +124,7 @@ async fn store<B: Pieces>(
     let uploaded = app.uploads.write_chunk(filling, Chunk { number, body }).await;
     uploaded.map_err(|error| fail(&error))?;
     // What a repeated chunk still brings is dropped, or its sender would see a broken pipe.
-    call.body.drain_all(app.config.limits.idle_timeout).await;
+    call.body.drain_all().await;
     Ok(empty(StatusCode::OK))
 }
 

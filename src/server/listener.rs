@@ -3,7 +3,9 @@
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use rustix::net::sockopt;
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
 use super::StartError;
@@ -59,6 +61,7 @@ impl Listener {
                 let (stream, peer) = listener.accept().await?;
                 // Answers are small; one that waits for company costs a client a round trip.
                 stream.set_nodelay(true)?;
+                notice_death(&stream)?;
                 Ok((Stream::Tcp(stream), Peer::Ip(peer.ip().to_canonical())))
             }
             Self::Unix(listener, _) => {
@@ -67,6 +70,16 @@ impl Listener {
             }
         }
     }
+}
+
+/// A peer that vanished without a word while it downloads must not hold its connection for ever. (While it uploads, the
+/// limits on its pace end it.)
+fn notice_death(stream: &TcpStream) -> io::Result<()> {
+    sockopt::set_socket_keepalive(stream, true)?;
+    sockopt::set_tcp_keepidle(stream, Duration::from_secs(60))?;
+    sockopt::set_tcp_keepintvl(stream, Duration::from_secs(15))?;
+    sockopt::set_tcp_keepcnt(stream, 4)?;
+    Ok(())
 }
 
 async fn tcp(address: SocketAddr) -> io::Result<Listener> {

@@ -6,6 +6,7 @@
 //!   uploads/3f/3f0c….json     its sidecar; stays when the file is published
 //!   files/…                   finished files, named by --layout
 //!   keys/9c/9c41…             which upload a client's own name leads to (Resumable.js)
+//!   .spare                    room for sidecars when the disk is full
 //! ```
 //!
 //! Which step makes what durable, and why, stands in `docs/durability.md`; the order of the steps stands in
@@ -15,13 +16,19 @@ mod assemble;
 mod durable;
 mod epoch;
 pub mod file_name;
+pub mod fsck;
+mod keys;
 pub mod layout;
 mod pool;
 mod publish;
 mod read;
 mod recover;
 mod scan;
+mod shared_sync;
 mod sidecar;
+mod space;
+pub mod survey;
+mod suspects;
 mod writer;
 
 use std::collections::HashSet;
@@ -38,7 +45,10 @@ use tokio::sync::mpsc;
 use self::durable::Durable;
 use self::layout::Layout;
 use self::sidecar::Sidecar;
+use self::space::Space;
+use self::suspects::Suspects;
 pub use self::writer::DiskWriter;
+use self::writer::Promise;
 use super::durability::Durability;
 use super::{ByteStream, Store, StoreError};
 use crate::upload::{ClientKey, State, Upload, UploadId};
@@ -59,8 +69,21 @@ struct Shared {
     epoch: Option<String>,
     /// Names that publications under way have chosen but not taken yet.
     claimed: Mutex<HashSet<PathBuf>>,
-    /// Keeps a second daemon out of the directory, as long as it is open.
-    _lock: File,
+    space: Arc<Space>,
+    suspects: Arc<Suspects>,
+    /// Keeps a second daemon out of the directory, as long as it is open. `None`: for looking only.
+    _lock: Option<File>,
+}
+
+/// How a store in a directory is to be kept.
+#[derive(Debug, Clone)]
+pub struct DiskOptions {
+    /// Where below it a finished file gets which name.
+    pub layout: Layout,
+    /// What has to have happened to bytes before they are acknowledged.
+    pub durability: Durability,
+    /// How much of the disk uploads leave free, in bytes.
+    pub reserve: u64,
 }
 
 impl Disk {
@@ -68,23 +91,16 @@ impl Disk {
     ///
     /// # Errors
     /// It can't be made or written to, or another daemon uses it.
-    pub fn open(dir: &Path, layout: Layout, durability: Durability) -> io::Result<Self> {
+    pub fn open(dir: &Path, options: DiskOptions) -> io::Result<Self> {
         fs::create_dir_all(dir)?;
-        let lock = File::open(dir)?;
-        flock(&lock, FlockOperation::NonBlockingLockExclusive).map_err(|error| match error {
-            rustix::io::Errno::WOULDBLOCK => io::Error::other("another resumed is using it"),
-            other => other.into(),
-        })?;
-        let durable = Arc::new(Durable::new(durability, dir));
-        let (uploads, files, keys) = (dir.join("uploads"), dir.join("files"), dir.join("keys"));
+        let shared = Shared { _lock: Some(lock(dir)?), ..Shared::new(dir, options)? };
+        let durable = &shared.durable;
         durable.create_dirs(dir, Path::new("uploads"))?;
         durable.create_dirs(dir, Path::new("files"))?;
         durable.create_dirs(dir, Path::new("keys"))?;
-        durable.create_shards(&uploads)?;
-        durable.create_shards(&keys)?;
-        let epoch = epoch::current(dir);
-        let claimed = Mutex::default();
-        let shared = Shared { uploads, files, keys, layout, durable, epoch, claimed, _lock: lock };
+        durable.create_shards(&shared.uploads)?;
+        durable.create_shards(&shared.keys)?;
+        durable.keep_spare(&dir.join(".spare"));
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -98,7 +114,35 @@ impl Disk {
     }
 }
 
+/// Keeps everybody else from changing the directory, as long as the answer is open.
+fn lock(dir: &Path) -> io::Result<File> {
+    let lock = File::open(dir)?;
+    match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(lock),
+        Err(rustix::io::Errno::WOULDBLOCK) => {
+            Err(io::Error::new(io::ErrorKind::ResourceBusy, "another resumed is using it"))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
 impl Shared {
+    fn new(dir: &Path, options: DiskOptions) -> io::Result<Self> {
+        let DiskOptions { layout, durability, reserve } = options;
+        Ok(Self {
+            uploads: dir.join("uploads"),
+            files: dir.join("files"),
+            keys: dir.join("keys"),
+            layout,
+            durable: Arc::new(Durable::new(durability, dir)),
+            epoch: epoch::current(dir),
+            claimed: Mutex::default(),
+            space: Arc::new(Space::new(File::open(dir)?, reserve, assemble::shares_blocks(dir))),
+            suspects: Arc::default(),
+            _lock: None,
+        })
+    }
+
     fn shard(&self, id: UploadId) -> PathBuf {
         self.uploads.join(format!("{:02x}", id.shard()))
     }
@@ -133,7 +177,9 @@ impl Shared {
             .to_json()
             .map_err(|error| fault("write the sidecar", error.into()))?;
         let path = self.sidecar_path(upload.id);
-        self.durable.replace(&path, &json).map_err(|error| fault("write the sidecar", error))
+        self.durable.replace(&path, &json).map_err(|error| fault("write the sidecar", error))?;
+        self.space.note(upload);
+        Ok(())
     }
 
     fn save(&self, upload: &Upload) -> Result<(), StoreError> {
@@ -141,17 +187,29 @@ impl Shared {
         self.sync_shard(upload.id)
     }
 
+    /// The upload as it was last saved. What may not have been saved durably is not told.
+    fn peek(&self, id: UploadId) -> Result<Upload, StoreError> {
+        let upload = self.read_sidecar(id)?.into_upload();
+        if self.suspects.contains(id) {
+            self.sync_shard(id)?;
+        }
+        Ok(upload)
+    }
+
     fn sync_shard(&self, id: UploadId) -> Result<(), StoreError> {
         self.durable.sync_dir(&self.shard(id)).map_err(|error| fault("sync the directory", error))
     }
 
     fn create(&self, upload: Upload, first: Vec<Bytes>) -> Result<Upload, StoreError> {
-        let path = self.data_path(upload.id);
-        let file = self.durable.create(&path).map_err(|error| fault("create", error))?;
-        let created = self.fill_new(&file, upload, first);
+        let (id, path) = (upload.id, self.data_path(upload.id));
+        self.space.promise(&upload)?;
+        let file = self.durable.create(&path).map_err(|error| fault("create", error));
+        let created = file.and_then(|file| self.fill_new(&file, upload, first));
         if created.is_err() {
             // Nobody was told of it.
+            let _ = self.durable.remove(&self.sidecar_path(id));
             let _ = self.durable.remove(&path);
+            self.space.forget(id);
         }
         created
     }
@@ -177,6 +235,8 @@ impl Shared {
         // the next start clears away.
         let gone = |result: io::Result<()>| result.map_err(|error| fault("remove", error));
         gone(self.durable.remove(&self.sidecar_path(upload.id)))?;
+        self.space.forget(upload.id);
+        self.suspects.clear(upload.id);
         if let State::Complete { file: Some(name) } = &upload.state {
             let path = self.files.join(name);
             // Somebody may have put another file there since.
@@ -194,29 +254,6 @@ impl Shared {
         }
         self.sync_shard(upload.id)
     }
-
-    fn key_path(&self, key: ClientKey) -> PathBuf {
-        self.keys.join(format!("{:02x}", key.shard())).join(key.to_string())
-    }
-
-    fn lookup(&self, key: ClientKey) -> Result<Option<UploadId>, StoreError> {
-        match fs::read_to_string(self.key_path(key)) {
-            Ok(id) => {
-                UploadId::parse(id.trim()).map(Some).map_err(|error| StoreError::Damaged(error.to_string()))
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(fault("look up a client's name", error)),
-        }
-    }
-
-    fn bind(&self, key: ClientKey, id: UploadId) -> Result<(), StoreError> {
-        let path = self.key_path(key);
-        let bound = self
-            .durable
-            .replace(&path, format!("{id}\n").as_bytes())
-            .and_then(|()| path.parent().map_or(Ok(()), |shard| self.durable.sync_dir(shard)));
-        bound.map_err(|error| fault("record a client's name", error))
-    }
 }
 
 impl Store for Disk {
@@ -231,30 +268,34 @@ impl Store for Disk {
     }
 
     async fn peek(&self, id: UploadId) -> Result<Upload, StoreError> {
-        self.run(move |shared| Ok(shared.read_sidecar(id)?.into_upload())).await
+        self.run(move |shared| shared.peek(id)).await
     }
 
     fn save(&self, upload: &Upload) -> impl Future<Output = Result<(), StoreError>> + Send + 'static {
         let upload = upload.clone();
-        self.run(move |shared| shared.save(&upload))
+        self.run(move |shared| shared.suspects.watch(upload.id, shared.save(&upload)))
     }
 
     async fn writer(&self, upload: &Upload) -> Result<DiskWriter, StoreError> {
         let (id, offset) = (upload.id, upload.offset);
+        // Chunks come in any order: what is still to come is counted when they are recorded.
+        let length = if upload.state == State::Receiving { upload.length.known() } else { None };
         self.run(move |shared| {
             let file = fs::OpenOptions::new().read(true).write(true).open(shared.data_path(id));
             let file = file.map_err(|error| fault("open for writing", error))?;
-            Ok(DiskWriter::new(file, Arc::clone(&shared.durable), offset))
+            let promise = Promise { space: Arc::clone(&shared.space), id, length };
+            let suspects = Arc::clone(&shared.suspects);
+            Ok(DiskWriter::new(file, Arc::clone(&shared.durable), promise, suspects, offset))
         })
         .await
     }
 
     async fn publish(&self, upload: Upload) -> Result<Upload, StoreError> {
-        self.run(move |shared| shared.publish(upload)).await
+        self.run(move |shared| shared.suspects.watch(upload.id, shared.publish(upload))).await
     }
 
     async fn assemble(&self, upload: Upload, parts: Vec<Upload>) -> Result<Upload, StoreError> {
-        self.run(move |shared| shared.assemble(upload, &parts)).await
+        self.run(move |shared| shared.suspects.watch(upload.id, shared.assemble(upload, &parts))).await
     }
 
     async fn read(&self, upload: &Upload, range: Range<u64>) -> Result<ByteStream, StoreError> {
@@ -284,7 +325,7 @@ impl Store for Disk {
         self.run(move |shared| shared.bind(key, id)).await
     }
 
-    fn unfinished(&self) -> mpsc::Receiver<UploadId> {
+    fn unfinished(&self) -> mpsc::Receiver<(UploadId, Result<Upload, StoreError>)> {
         scan::unfinished(Arc::clone(&self.shared))
     }
 }
@@ -305,8 +346,5 @@ fn absent(error: io::Error, doing: &'static str) -> StoreError {
 
 /// Sorts a fault of the system by what it means for the client.
 fn fault(doing: &'static str, error: io::Error) -> StoreError {
-    match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StoreError::NoSpace,
-        _ => StoreError::Io(doing, error),
-    }
+    if durable::is_full(&error) { StoreError::NoSpace } else { StoreError::Io(doing, error) }
 }

@@ -75,8 +75,9 @@ impl<S: Store> Uploads<S> {
         lease.show(Arc::clone(&progress));
         let limit = upload.length.known().or(self.inner.rules.max_size).unwrap_or(u64::MAX);
         let mut reception = Reception::new(self.inner.store.clone(), writer, upload, body, limit);
-        let end = reception.run(lease.revoked(), &progress, asks, self.inner.rules.idle_timeout).await;
-        self.settle(reception, end).await
+        let end = reception.run(lease.revoked(), &progress, asks).await;
+        // In a box: an append waits for bytes nearly all of its time, and thousands of them may.
+        Box::pin(self.settle(reception, end)).await
     }
 
     /// Opens the upload for bytes at its end. One that was filled by chunks becomes an ordinary one: chunks beyond its
@@ -125,8 +126,8 @@ impl<S: Store> Uploads<S> {
         let next = std::future::poll_fn(|cx| std::pin::Pin::new(&mut pieces).poll_next(cx));
         match (body.len, body.checksum) {
             (Some(0), ChecksumPlan::None) => Ok(upload),
-            _ => match tokio::time::timeout(self.inner.rules.idle_timeout, next).await {
-                Ok(Some(Ok(super::Piece::Bytes(_)))) => Err(UploadError::BeyondLength { length }),
+            _ => match next.await {
+                Some(Ok(super::Piece::Bytes(_))) => Err(UploadError::BeyondLength { length }),
                 _ => Ok(upload),
             },
         }

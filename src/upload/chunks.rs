@@ -25,6 +25,14 @@ impl ClientKey {
         Self(key)
     }
 
+    /// Reads a key as it is written: 32 hexadecimal digits.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let digits = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let number = u128::from_str_radix(text, 16).ok().filter(|_| digits)?;
+        Some(Self(number.to_be_bytes()))
+    }
+
     /// Spreads keys evenly over 256 places.
     #[must_use]
     pub fn shard(self) -> u8 {
@@ -54,9 +62,7 @@ impl Serialize for ClientKey {
 impl<'de> Deserialize<'de> for ClientKey {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = <std::borrow::Cow<'_, str>>::deserialize(deserializer)?;
-        let bad = || serde::de::Error::custom("a key is 32 hexadecimal digits");
-        let number = u128::from_str_radix(&text, 16).map_err(|_| bad())?;
-        if text.len() == 32 { Ok(Self(number.to_be_bytes())) } else { Err(bad()) }
+        Self::parse(&text).ok_or_else(|| serde::de::Error::custom("a key is 32 hexadecimal digits"))
     }
 }
 
@@ -184,6 +190,16 @@ impl Chunks {
     #[must_use]
     pub fn present(&self) -> u64 {
         self.present.iter().map(|(first, last)| last - first + 1).sum()
+    }
+
+    /// How many bytes they have.
+    #[must_use]
+    pub fn present_bytes(&self) -> u64 {
+        let bytes = |(first, last): &(u64, u64)| {
+            let start = self.range(*first).map_or(0, |range| range.start);
+            self.range(*last).map_or(0, |range| range.end).saturating_sub(start)
+        };
+        self.present.iter().map(bytes).sum()
     }
 
     /// All are there.

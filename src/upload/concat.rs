@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::time::timeout;
 
 use super::lease::Lease;
 use super::{Kind, Length, Metadata, NewUpload, State, Upload, UploadError, UploadId, Uploads};
@@ -17,6 +18,9 @@ use crate::store::{Store, StoreError};
 /// over at once; where they are copied the client is not kept on the line for a hundred gigabytes, but sees the final
 /// upload grow complete by HEAD.
 const PATIENCE: Duration = Duration::from_secs(15);
+
+/// A final upload that could not be put together because the disk was full, or failed, is tried again this much later.
+const TRY_AGAIN: Duration = Duration::from_secs(60);
 
 /// A request for a final upload.
 #[derive(Debug)]
@@ -99,7 +103,7 @@ impl<S: Store> Uploads<S> {
         let engine = self.clone();
         let id = upload.id;
         let assembly = tokio::spawn(async move { engine.assemble(id).await });
-        match tokio::time::timeout(PATIENCE, assembly).await {
+        match timeout(PATIENCE, assembly).await {
             Ok(Ok(Ok(assembled))) => Ok(assembled.unwrap_or(upload)),
             Ok(Ok(Err(error))) => {
                 self.take_back(&upload).await;
@@ -179,8 +183,12 @@ impl<S: Store> Uploads<S> {
     fn spawn_assembly(&self, id: UploadId) {
         let engine = self.clone();
         tokio::spawn(async move {
-            if let Err(error) = engine.assemble(id).await {
-                tracing::error!(%id, %error, "could not put a final upload together; it is tried again after a restart");
+            while let Err(error) = engine.assemble(id).await {
+                let passes = matches!(error, UploadError::NoSpace | UploadError::Storage(_));
+                tracing::error!(%id, %error, passes, "could not put a final upload together");
+                if !passes || timeout(TRY_AGAIN, engine.inner.closing.cancelled()).await.is_ok() {
+                    return;
+                }
             }
         });
     }

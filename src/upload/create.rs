@@ -3,7 +3,6 @@
 use bytes::Bytes;
 
 use jiff::Timestamp;
-use tokio::time::timeout;
 
 use super::append::Append;
 use super::{
@@ -111,15 +110,15 @@ impl<S: Store> Uploads<S> {
         let mut came = 0;
         let end = loop {
             let next = std::future::poll_fn(|cx| std::pin::Pin::new(&mut pieces).poll_next(cx));
-            match timeout(self.inner.rules.idle_timeout, next).await {
-                Ok(Some(Ok(Piece::Bytes(bytes)))) => {
+            match next.await {
+                Some(Ok(Piece::Bytes(bytes))) => {
                     came += bytes.len() as u64;
                     first.push(bytes);
                 }
-                Ok(Some(Ok(Piece::Checksum(checksum)))) => trailer = Some(checksum),
-                Ok(None) if came >= len => break Ok(()),
-                Ok(Some(Err(_)) | None) => break Err(Interruption::ClientGone),
-                Err(_) => break Err(Interruption::Idle),
+                Some(Ok(Piece::Checksum(checksum))) => trailer = Some(checksum),
+                None if came >= len => break Ok(()),
+                None => break Err(Interruption::ClientGone),
+                Some(Err(cut)) => break Err(cut.into()),
             }
         };
         end.map_err(UploadError::Unverified)?;
@@ -155,7 +154,8 @@ impl<S: Store> Uploads<S> {
         match error {
             // Whoever sent it is there to read the answer, and goes on from where it stopped.
             UploadError::Interrupted {
-                cause: Interruption::Idle | Interruption::Shutdown | Interruption::TakenOver,
+                cause:
+                    Interruption::Idle | Interruption::TooSlow | Interruption::Shutdown | Interruption::TakenOver,
                 ..
             } => Ok(self.inner.store.peek(id).await?),
             error => {

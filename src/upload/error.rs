@@ -17,6 +17,9 @@ pub enum Interruption {
     /// No byte came for too long.
     #[error("no byte came for too long")]
     Idle,
+    /// Bytes came more slowly than the server waits for.
+    #[error("bytes came too slowly")]
+    TooSlow,
     /// The daemon is going down.
     #[error("the server is shutting down")]
     Shutdown,

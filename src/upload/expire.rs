@@ -75,8 +75,10 @@ impl<S: Store> Uploads<S> {
     /// Looks at every unfinished upload once: notes when it expires, and goes on putting final uploads together.
     pub async fn take_stock(&self) {
         let mut unfinished = self.inner.store.unfinished();
-        while let Some(id) = unfinished.recv().await {
-            match self.inner.store.peek(id).await {
+        let mut count = 0_u64;
+        while let Some((id, found)) = unfinished.recv().await {
+            count += 1;
+            match found {
                 Ok(upload) => {
                     if upload.state == State::Assembling {
                         self.resume_assembly(&upload);
@@ -90,13 +92,13 @@ impl<S: Store> Uploads<S> {
                         }
                     }
                 }
-                Err(StoreError::NotFound) => {}
                 Err(StoreError::Damaged(why)) => {
                     tracing::error!(%id, why, "an upload is damaged; it is left alone")
                 }
                 Err(error) => tracing::error!(%id, %error, "can't look at an upload"),
             }
         }
+        tracing::info!(unfinished = count, "took stock");
     }
 
     /// Removes what has expired by `now`. Answers how many that were.

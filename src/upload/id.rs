@@ -12,7 +12,7 @@ pub struct UploadId([u8; 16]);
 
 /// The text is not an [`UploadId`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("an upload is named by 32 lower-case hexadecimal digits")]
+#[error("is not an upload's name; give the 32 hexadecimal digits at the end of its URL")]
 pub struct NotAnId;
 
 impl UploadId {

@@ -171,10 +171,8 @@ impl<S: Store, B: Pieces> Reception<S, B> {
         revoked: impl Future<Output = Interruption>,
         progress: &Progress,
         mut asks: Asks,
-        idle_limit: Duration,
     ) -> End {
         let mut revoked = pin!(revoked);
-        let mut idle = pin!(sleep(idle_limit));
         let mut linger = pin!(sleep(LINGER));
         let linger_for = if self.is_verified() { LINGER_UNVERIFIED } else { LINGER };
         loop {
@@ -197,8 +195,6 @@ impl<S: Store, B: Pieces> Reception<S, B> {
                     if let Err(fault) = self.note_written(written) {
                         return End::Fault(fault);
                     }
-                    // While the disk was slow the client could not send.
-                    idle.as_mut().reset(Instant::now() + idle_limit);
                 }
                 saved = saving(&mut self.checkpoint), if self.checkpoint.is_some() => {
                     self.checkpoint = None;
@@ -208,10 +204,8 @@ impl<S: Store, B: Pieces> Reception<S, B> {
                 }
                 piece = poll_fn(|cx| Pin::new(&mut self.pieces).poll_next(cx)), if has_room => match piece {
                     Some(Ok(Piece::Bytes(bytes))) => {
-                        let now = Instant::now();
-                        idle.as_mut().reset(now + idle_limit);
                         if self.batch.len == 0 {
-                            linger.as_mut().reset(now + linger_for);
+                            linger.as_mut().reset(Instant::now() + linger_for);
                         }
                         if !self.take(bytes) {
                             return End::Overlong;
@@ -219,13 +213,12 @@ impl<S: Store, B: Pieces> Reception<S, B> {
                         progress.advance(if self.is_verified() { self.upload.offset } else { self.received });
                     }
                     Some(Ok(Piece::Checksum(checksum))) => self.trailer = Some(checksum),
-                    Some(Err(_)) => return End::Cut(Interruption::ClientGone),
+                    Some(Err(cut)) => return End::Cut(cut.into()),
                     None => return End::Finished,
                 },
                 () = &mut linger, if may_write => if let Err(fault) = self.submit().await {
                     return End::Fault(fault);
                 },
-                () = &mut idle, if has_room => return End::Cut(Interruption::Idle),
             }
         }
     }

@@ -72,6 +72,24 @@ fn a_slow_but_steady_body_may_take_longer_than_the_idle_limit() {
 }
 
 #[test]
+fn a_body_that_trickles_is_interrupted_in_the_end_and_what_came_is_kept() {
+    let daemon = Daemon::start(&["--min-rate", "1kB", "--idle-timeout", "10m"]);
+    let upload = daemon.create("Upload-Length: 2000");
+    let mut wire = daemon.begin_patch(&upload, 0, 2000, b"");
+    // The daemon looks at a minute of waiting.
+    let mut sent = 0;
+    while !wire.has_answer_within(Duration::from_secs(1)) {
+        assert!(sent < 500, "nobody minds");
+        wire.send(&bytes(2000)[sent..=sent]);
+        sent += 1;
+    }
+    let answer = wire.answer().expect_code(503, "ERR_BODY_TOO_SLOW");
+    assert!(answer.header("Retry-After").is_some());
+    let offset = daemon.offset(&upload);
+    daemon.patch(&upload, offset, &bytes(2000)[usize::try_from(offset).unwrap()..]).expect(204);
+}
+
+#[test]
 fn a_connection_too_many_is_served_when_another_ends() {
     let daemon = Daemon::start(&["--max-connections", "2"]);
     let upload = daemon.create("Upload-Length: 20");

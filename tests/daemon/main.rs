@@ -8,6 +8,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::print_stderr,
     reason = "helpers fail the test that calls them"
 )]
 
@@ -28,3 +29,5 @@ mod location;
 mod refusals;
 mod resumable;
 mod shutdown;
+mod slow_clients;
+mod space;

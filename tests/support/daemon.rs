@@ -102,6 +102,19 @@ impl Daemon {
         &self.process.address
     }
 
+    /// What it has in memory at the moment, in bytes.
+    pub(crate) fn memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.child.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        let kib: u64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
+        kib * 1024
+    }
+
+    /// How many files and sockets it has open.
+    pub(crate) fn open_files(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.process.child.id())).unwrap().count()
+    }
+
     /// What it has logged so far.
     pub(crate) fn log(&self) -> String {
         self.process.log.lock().unwrap().clone()

@@ -46,14 +46,15 @@ impl<B: Stream<Item = Result<Bytes, BodyCut>> + Unpin> Stream for MaybeBase64<B>
                 (Some(Ok(bytes)), _) => bytes,
                 (None, State::Data(rest)) if rest.is_empty() => return Poll::Ready(None),
                 // Cut in the middle of a group, or before any data: as good as a cut body.
-                (None | Some(Err(_)), _) => return Poll::Ready(Some(Err(BodyCut))),
+                (None, _) => return Poll::Ready(Some(Err(BodyCut::Gone))),
+                (Some(Err(cut)), _) => return Poll::Ready(Some(Err(cut))),
             };
             match self.state.decode(&bytes) {
                 Some(decoded) if decoded.is_empty() => {}
                 Some(decoded) => return Poll::Ready(Some(Ok(Piece::Bytes(decoded)))),
                 None => {
                     self.state = State::Broken;
-                    return Poll::Ready(Some(Err(BodyCut)));
+                    return Poll::Ready(Some(Err(BodyCut::Gone)));
                 }
             }
         }

@@ -7,10 +7,10 @@ use futures_core::Stream;
 use multer::{Constraints, Field, Multipart, SizeLimit};
 
 use super::base64_body::{self, MaybeBase64};
-use super::errors::bad;
+use super::errors::{bad, fail};
 use super::params::Params;
 use crate::http::{Problem, RequestBytes};
-use crate::upload::{BodyCut, Piece};
+use crate::upload::{BodyCut, Piece, UploadError};
 
 /// As much as all fields before the file may have, and how many there may be.
 const FIELD_BYTES: u64 = 64 * 1024;
@@ -32,7 +32,7 @@ impl Stream for Part {
     type Item = Result<bytes::Bytes, BodyCut>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        Pin::new(&mut self.field).poll_next(cx).map_err(|_| BodyCut)
+        Pin::new(&mut self.field).poll_next(cx).map_err(|error| cut(&error))
     }
 }
 
@@ -65,14 +65,20 @@ pub(super) async fn read(body: RequestBytes, boundary: String, query: Params) ->
     Err(bad("the form has too many fields"))
 }
 
+/// Why the body below the form ended.
+fn cut(error: &multer::Error) -> BodyCut {
+    match error {
+        multer::Error::StreamReadFailed(cause) => cause.downcast_ref().copied().unwrap_or(BodyCut::Gone),
+        _ => BodyCut::Gone,
+    }
+}
+
 fn unreadable(error: multer::Error) -> Problem {
     match error {
         // The line broke; that passes.
         multer::Error::StreamReadFailed(_)
         | multer::Error::IncompleteStream
-        | multer::Error::IncompleteHeaders => super::errors::fail(&crate::upload::UploadError::Unverified(
-            crate::upload::Interruption::ClientGone,
-        )),
+        | multer::Error::IncompleteHeaders => fail(&UploadError::Unverified(cut(&error).into())),
         other => bad(format!("the form can't be read: {other}")),
     }
 }

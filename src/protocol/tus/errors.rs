@@ -39,6 +39,7 @@ pub(super) fn problem(error: &UploadError) -> Problem {
             Interruption::TakenOver => passes(StatusCode::LOCKED, "ERR_UPLOAD_TAKEN_OVER", 1),
             Interruption::Shutdown => passes(StatusCode::SERVICE_UNAVAILABLE, "ERR_SHUTTING_DOWN", 5),
             Interruption::Idle => passes(StatusCode::SERVICE_UNAVAILABLE, "ERR_BODY_TIMEOUT", 1),
+            Interruption::TooSlow => passes(StatusCode::SERVICE_UNAVAILABLE, "ERR_BODY_TOO_SLOW", 1),
             Interruption::ClientGone => passes(StatusCode::SERVICE_UNAVAILABLE, "ERR_BODY_CUT", 1),
         },
         E::Incomplete { .. } => passes(StatusCode::LOCKED, "ERR_UPLOAD_INCOMPLETE", 10),

@@ -2,8 +2,9 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::Path;
 
-use rustix::fs::copy_file_range;
+use rustix::fs::{CWD, Mode, OFlags, copy_file_range, ioctl_ficlone, openat};
 use rustix::io::Errno;
 
 use super::pool::while_waiting;
@@ -33,6 +34,21 @@ impl Shared {
         upload.length = Length::Known(offset);
         self.publish(upload)
     }
+}
+
+/// Whether a copy on this file system shares its blocks with the original, and so takes no room: tried out, because only
+/// some XFS can.
+pub(super) fn shares_blocks(dir: &Path) -> bool {
+    let nameless = || {
+        let mode = Mode::from_raw_mode(0o600);
+        openat(CWD, dir, OFlags::RDWR | OFlags::TMPFILE | OFlags::CLOEXEC, mode).map(File::from)
+    };
+    let tried = || -> io::Result<()> {
+        let (mut source, target) = (nameless()?, nameless()?);
+        source.write_all(&[1; 4096])?;
+        Ok(ioctl_ficlone(&target, &source)?)
+    };
+    tried().is_ok()
 }
 
 /// Copies `len` bytes to `at`. The kernel shares the blocks where the file system can (btrfs, XFS), or at least copies

@@ -13,22 +13,29 @@ use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::fs::{CWD, FallocateFlags, RenameFlags, fallocate, renameat_with};
 
 use super::pool::while_waiting;
+use super::shared_sync::SharedSync;
 use crate::store::durability::Durability;
 
 /// `statfs(2)`: the file systems that live in memory.
 const TMPFS: rustix::fs::FsWord = 0x0102_1994;
 const RAMFS: rustix::fs::FsWord = 0x8584_58f6;
 
+/// Kept back on the disk, so that the small records can be written when uploads, or somebody else, have filled it: a
+/// free-space figure knows nothing of quotas, and is old as soon as it is read.
+const SPARE: u64 = 1 << 20;
+
 /// Durable changes to files and directories. All calls block.
 pub(super) struct Durable {
     /// There is a device to sync to, and the policy wants it.
     syncs: bool,
     directories: Mutex<HashMap<PathBuf, Arc<SharedSync>>>,
+    /// A file that takes [`SPARE`] bytes of room.
+    spare: Mutex<Option<File>>,
 }
 
 impl Durable {
@@ -38,7 +45,39 @@ impl Durable {
         if in_memory && policy == Durability::Strict {
             tracing::warn!("the data directory is in memory (tmpfs): no power cut is survived there");
         }
-        Self { syncs: policy == Durability::Strict && !in_memory, directories: Mutex::default() }
+        Self {
+            syncs: policy == Durability::Strict && !in_memory,
+            directories: Mutex::default(),
+            spare: Mutex::default(),
+        }
+    }
+
+    /// Lays in the room that small records fall back on.
+    pub(super) fn keep_spare(&self, path: &Path) {
+        let file = OpenOptions::new().write(true).create(true).truncate(false).open(path);
+        let kept = file.and_then(|file| {
+            fallocate(&file, FallocateFlags::empty(), 0, SPARE)?;
+            Ok(file)
+        });
+        match kept {
+            Ok(file) => *self.spare.lock().unwrap_or_else(PoisonError::into_inner) = Some(file),
+            Err(error) => tracing::warn!(%error, "no room can be kept back for the records of uploads"),
+        }
+    }
+
+    /// Runs work that has met a full disk once more, with the room that was kept back.
+    fn with_spare<T>(&self, work: impl FnOnce() -> io::Result<T>) -> Option<io::Result<T>> {
+        let spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
+        let file = spare.as_ref()?;
+        file.set_len(0).ok()?;
+        // Some file systems give room away again only when the removal is committed.
+        let result = self.sync_data(file).and_then(|()| work());
+        // As much of it as can be had back. The record that was replaced has left its room.
+        let mut wanted = SPARE;
+        while wanted >= 4096 && fallocate(file, FallocateFlags::empty(), 0, wanted).is_err() {
+            wanted /= 2;
+        }
+        Some(result)
     }
 
     /// Makes the bytes and the size of a file durable.
@@ -73,6 +112,15 @@ impl Durable {
     /// Puts `contents` in the place of the file `path`, all or nothing. The new name is durable only after
     /// [`sync_dir`](Self::sync_dir).
     pub(super) fn replace(&self, path: &Path, contents: &[u8]) -> io::Result<()> {
+        match self.try_replace(path, contents) {
+            Err(error) if is_full(&error) => {
+                self.with_spare(|| self.try_replace(path, contents)).unwrap_or(Err(error))
+            }
+            result => result,
+        }
+    }
+
+    fn try_replace(&self, path: &Path, contents: &[u8]) -> io::Result<()> {
         let staged = path.with_extension("json.new");
         let result = (|| {
             let mut file = File::create(&staged)?;
@@ -147,94 +195,14 @@ impl Durable {
     }
 }
 
-/// One sync shared by all who ask while another is running.
-#[derive(Default)]
-struct SharedSync {
-    turn: Mutex<Turn>,
-    changed: Condvar,
-}
-
-#[derive(Default)]
-struct Turn {
-    /// The number of the newest request.
-    asked: u64,
-    /// All requests up to this one are served.
-    served: u64,
-    running: bool,
-}
-
-impl SharedSync {
-    fn sync(&self, work: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
-        let mut turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        turn.asked += 1;
-        let mine = turn.asked;
-        while turn.running {
-            turn = self.changed.wait(turn).unwrap_or_else(PoisonError::into_inner);
-        }
-        if turn.served >= mine {
-            return Ok(());
-        }
-        // What was asked for up to here happened before the sync begins, so it serves all of it. When it fails, those
-        // who wait try for themselves: an error belongs to whoever got it.
-        let up_to = turn.asked;
-        turn.running = true;
-        drop(turn);
-        let result = work();
-        let mut turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        turn.running = false;
-        if result.is_ok() {
-            turn.served = turn.served.max(up_to);
-        }
-        drop(turn);
-        self.changed.notify_all();
-        result
-    }
+/// The disk, or this user's part of it, is full.
+pub(super) fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicU32, Ordering};
-    use std::sync::mpsc;
-
     use super::*;
-
-    #[test]
-    fn requests_that_come_during_a_sync_share_the_next_one() {
-        let shared = Arc::new(SharedSync::default());
-        let syncs = Arc::new(AtomicU32::new(0));
-        let (go, wait) = mpsc::channel::<()>();
-        let (began, first_began) = mpsc::channel::<()>();
-        let first = std::thread::spawn({
-            let (shared, syncs) = (Arc::clone(&shared), Arc::clone(&syncs));
-            move || {
-                shared.sync(|| {
-                    syncs.fetch_add(1, Ordering::SeqCst);
-                    began.send(()).unwrap();
-                    wait.recv().unwrap();
-                    Ok(())
-                })
-            }
-        });
-        first_began.recv().unwrap();
-        let others: Vec<_> = (0..8)
-            .map(|_| {
-                let (shared, syncs) = (Arc::clone(&shared), Arc::clone(&syncs));
-                std::thread::spawn(move || {
-                    shared.sync(|| {
-                        syncs.fetch_add(1, Ordering::SeqCst);
-                        Ok(())
-                    })
-                })
-            })
-            .collect();
-        while shared.turn.lock().unwrap().asked < 9 {
-            std::thread::yield_now();
-        }
-        go.send(()).unwrap();
-        first.join().unwrap().unwrap();
-        others.into_iter().for_each(|other| other.join().unwrap().unwrap());
-        assert_eq!(syncs.load(Ordering::SeqCst), 2);
-    }
 
     #[test]
     fn a_file_never_moves_over_another_one() {

@@ -8,6 +8,7 @@
 //! | filling | data shorter than its last chunk | the disk lost bytes: the chunks beyond are forgotten |
 //! | verifying | data longer than its offset | the body was not verified: it is cut off |
 //! | complete, published | data still under its own name | the rename is done again |
+//! | receiving, and a sync has failed in this process | data longer than its offset | it is cut off, as after a power cut |
 //! | anything | no data where there must be some | damaged: an error, and nothing is touched |
 
 use std::fs::{self, File, OpenOptions};
@@ -19,8 +20,19 @@ use crate::upload::{State, Upload, UploadId};
 impl Shared {
     pub(super) fn recover(&self, id: UploadId) -> Result<Upload, StoreError> {
         let sidecar = self.read_sidecar(id)?;
+        let suspect = self.suspects.contains(id);
         let same_epoch = self.epoch.as_deref().is_some_and(|epoch| epoch == sidecar.epoch());
-        let upload = sidecar.into_upload();
+        let upload = self.recover_as(sidecar.into_upload(), same_epoch && !suspect)?;
+        if suspect {
+            // Written anew, so that it is synced anew.
+            self.save(&upload)?;
+            self.suspects.clear(id);
+        }
+        Ok(upload)
+    }
+
+    fn recover_as(&self, upload: Upload, same_epoch: bool) -> Result<Upload, StoreError> {
+        let id = upload.id;
         match &upload.state {
             State::Receiving | State::Verifying => self.recover_data(upload, same_epoch),
             State::Complete { file: Some(name) } if fs::exists(self.data_path(id)).unwrap_or(false) => {

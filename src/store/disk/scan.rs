@@ -1,21 +1,28 @@
 //! Looking for uploads that are not finished, behind the daemon's back.
 //!
-//! Only names are read, and only as fast as the receiver takes them: a million uploads must not keep the daemon from
-//! serving, nor fill its memory.
+//! One at a time, and only as fast as the receiver takes them: a million uploads must not keep the daemon from serving,
+//! nor fill its memory.
 
 use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::mpsc;
 
 use super::Shared;
-use crate::upload::UploadId;
+use super::sidecar::Sidecar;
+use crate::store::StoreError;
+use crate::upload::{Upload, UploadId};
 
-/// A data file without a sidecar is a creation that was cut off, unless it is one that is going on.
+/// A data file without a sidecar is a creation that was cut off, unless it is one that is going on; so is a sidecar that
+/// was not put in place.
 const ORPHAN_AFTER: Duration = Duration::from_secs(3600);
 
-pub(super) fn unfinished(shared: Arc<Shared>) -> mpsc::Receiver<UploadId> {
+/// What was found under an upload's name.
+pub(super) type Found = (UploadId, Result<Upload, StoreError>);
+
+pub(super) fn unfinished(shared: Arc<Shared>) -> mpsc::Receiver<Found> {
     let (found, receiver) = mpsc::channel(256);
     tokio::task::spawn_blocking(move || {
         for shard in 0..=u8::MAX {
@@ -28,7 +35,7 @@ pub(super) fn unfinished(shared: Arc<Shared>) -> mpsc::Receiver<UploadId> {
 }
 
 /// `None`: nobody listens any more.
-fn scan_shard(shared: &Shared, shard: u8, found: &mpsc::Sender<UploadId>) -> Option<()> {
+fn scan_shard(shared: &Shared, shard: u8, found: &mpsc::Sender<Found>) -> Option<()> {
     let entries = match fs::read_dir(shared.uploads.join(format!("{shard:02x}"))) {
         Ok(entries) => entries,
         Err(error) => {
@@ -38,26 +45,36 @@ fn scan_shard(shared: &Shared, shard: u8, found: &mpsc::Sender<UploadId>) -> Opt
     };
     for entry in entries.flatten() {
         let name = entry.file_name();
-        let Some(id) = name.to_str().and_then(|name| name.strip_suffix(".data")) else { continue };
-        let Ok(id) = UploadId::parse(id) else { continue };
-        if fs::exists(shared.sidecar_path(id)).unwrap_or(true) {
-            found.blocking_send(id).ok()?;
-        } else {
-            clear_orphan(shared, id);
+        let Some(name) = name.to_str() else { continue };
+        if name.ends_with(".new") {
+            clear_old(shared, &entry.path(), "a record that was never finished");
+        }
+        let Some(Ok(id)) = name.strip_suffix(".data").map(UploadId::parse) else { continue };
+        match shared.read_sidecar(id).map(Sidecar::into_upload) {
+            Err(StoreError::NotFound) => clear_old(shared, &entry.path(), "a creation that was cut off"),
+            read => {
+                if let Ok(upload) = &read {
+                    shared.space.note_found(upload);
+                    if !fs::exists(shared.sidecar_path(id)).unwrap_or(true) {
+                        // It went between the two looks.
+                        shared.space.forget(id);
+                    }
+                }
+                found.blocking_send((id, read)).ok()?;
+            }
         }
     }
     Some(())
 }
 
-fn clear_orphan(shared: &Shared, id: UploadId) {
-    let path = shared.data_path(id);
-    let age = fs::metadata(&path)
-        .and_then(|data| data.modified())
+fn clear_old(shared: &Shared, path: &Path, what: &str) {
+    let age = fs::metadata(path)
+        .and_then(|file| file.modified())
         .map(|modified| SystemTime::now().duration_since(modified).unwrap_or_default());
     if age.is_ok_and(|age| age >= ORPHAN_AFTER) {
-        match shared.durable.remove(&path) {
-            Ok(()) => tracing::info!(%id, "removed what a cut-off creation had left"),
-            Err(error) => tracing::warn!(%id, %error, "can't remove what a cut-off creation had left"),
+        match shared.durable.remove(path) {
+            Ok(()) => tracing::info!(?path, "removed what was left of {what}"),
+            Err(error) => tracing::warn!(?path, %error, "can't remove what was left of {what}"),
         }
     }
 }

@@ -12,9 +12,11 @@ use bytes::Bytes;
 use rustix::io::{Errno, pwritev};
 
 use super::durable::Durable;
+use super::space::Space;
+use super::suspects::Suspects;
 use super::{blocking, fault, pool};
 use crate::store::{StoreError, Writer, Written};
-use crate::upload::Hasher;
+use crate::upload::{Hasher, UploadId};
 
 /// As many pieces as one `pwritev` takes (IOV_MAX).
 const PIECES: usize = 1024;
@@ -29,29 +31,59 @@ const READ_BACK: usize = 256 * 1024;
 pub struct DiskWriter {
     file: Arc<File>,
     durable: Arc<Durable>,
+    promise: Arc<Promise>,
+    suspects: Arc<Suspects>,
     position: u64,
     /// The last write had to wait.
     slow: Arc<AtomicBool>,
 }
 
+/// The room that the upload was promised, which its bytes use up.
+pub(super) struct Promise {
+    pub(super) space: Arc<Space>,
+    pub(super) id: UploadId,
+    /// Where the upload ends, if bytes come in order and it is known.
+    pub(super) length: Option<u64>,
+}
+
+impl Promise {
+    fn reached(&self, offset: u64) {
+        if let Some(length) = self.length {
+            self.space.note_written(self.id, length.saturating_sub(offset));
+        }
+    }
+}
+
 impl DiskWriter {
-    pub(super) fn new(file: File, durable: Arc<Durable>, position: u64) -> Self {
-        Self { file: Arc::new(file), durable, position, slow: Arc::default() }
+    pub(super) fn new(
+        file: File,
+        durable: Arc<Durable>,
+        promise: Promise,
+        suspects: Arc<Suspects>,
+        position: u64,
+    ) -> Self {
+        let (file, promise) = (Arc::new(file), Arc::new(promise));
+        Self { file, durable, promise, suspects, position, slow: Arc::default() }
     }
 }
 
 impl Writer for DiskWriter {
     fn write(&mut self, batch: Vec<Bytes>) -> impl Future<Output = Written> + Send + 'static {
         let (file, position) = (Arc::clone(&self.file), self.position);
-        self.position += batch.iter().map(|piece| piece.len() as u64).sum::<u64>();
-        let slow = Arc::clone(&self.slow);
+        let len = batch.iter().map(|piece| piece.len() as u64).sum::<u64>();
+        self.position += len;
+        let (slow, promise) = (Arc::clone(&self.slow), Arc::clone(&self.promise));
         let work = pool::run(move || {
+            if !promise.space.has_room(len) {
+                return Written { bytes: 0, fault: Some(StoreError::NoSpace) };
+            }
             let began = Instant::now();
             let write = || write_all_at(&file, batch, position);
             // A write ends in memory, until the disk falls behind and writers are made to wait: then it is one that
             // waits, and must not keep others from their turn.
             let written = if slow.load(Ordering::Relaxed) { pool::while_waiting(write) } else { write() };
             slow.store(began.elapsed() > SLOW, Ordering::Relaxed);
+            promise.reached(position + written.bytes);
             written
         });
         async move {
@@ -62,11 +94,15 @@ impl Writer for DiskWriter {
 
     fn sync(&self) -> impl Future<Output = Result<(), StoreError>> + Send + 'static {
         let (file, durable) = (Arc::clone(&self.file), Arc::clone(&self.durable));
-        blocking(move || durable.sync_data(&file).map_err(|error| fault("sync data", error)))
+        let (suspects, id) = (Arc::clone(&self.suspects), self.promise.id);
+        blocking(move || {
+            suspects.watch(id, durable.sync_data(&file).map_err(|error| fault("sync data", error)))
+        })
     }
 
     async fn rewind(&mut self, offset: u64) -> Result<(), StoreError> {
         self.position = offset;
+        self.promise.reached(offset);
         let (file, durable) = (Arc::clone(&self.file), Arc::clone(&self.durable));
         blocking(move || durable.set_len(&file, offset).map_err(|error| fault("discard", error))).await
     }

@@ -1,6 +1,7 @@
 //! The chunks of one upload that are under way: received side by side, recorded together.
 
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::oneshot;
@@ -15,6 +16,9 @@ use crate::upload::receive::{End, Reception};
 use crate::upload::{
     Body, Checksum, ChecksumPlan, Interruption, Pieces, State, Upload, UploadError, Uploads,
 };
+
+/// How long a request that was overtaken waits for what the newer one brings.
+const WAIT_FOR_NEWER: Duration = Duration::from_secs(60);
 
 /// The chunks of one upload that are under way.
 pub(super) struct Session<S: Store> {
@@ -62,7 +66,6 @@ impl<S: Store> Session<S> {
         chunk: Chunk<B>,
         lease: &Lease<u64>,
     ) -> Result<(), UploadError> {
-        let rules = self.engine.rules();
         let start = at.offset;
         let writer = self.engine.inner.store.writer(&at).await?;
         let (progress, asks) = Progress::new(start);
@@ -74,7 +77,7 @@ impl<S: Store> Session<S> {
                 cause = lease.revoked() => cause,
             }
         };
-        let ended = reception.run(revoked, &progress, asks, rules.idle_timeout).await;
+        let ended = reception.run(revoked, &progress, asks).await;
         let flushed = reception.flush().await;
         let (_, _, written) = reception.into_parts();
         let wrong_size =
@@ -93,7 +96,7 @@ impl<S: Store> Session<S> {
 
     /// Waits until a newer request has brought the chunk, or has failed to.
     pub(super) async fn wait_for(&self, number: u64) -> Result<(), UploadError> {
-        let deadline = Instant::now() + self.engine.rules().idle_timeout;
+        let deadline = Instant::now() + WAIT_FOR_NEWER;
         loop {
             let holder = self.writers.holder(number);
             let changed = holder.as_ref().map(|holder| holder.changed());

@@ -1,0 +1,307 @@
+//! The commands for whoever keeps the uploads, beside a running daemon and without one.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers fail the test that calls them"
+)]
+
+mod support;
+
+use std::fs;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use support::daemon::{Daemon, id};
+use support::data_dir::DataDir;
+use support::{bytes, filename};
+
+const ID: &str = "3f0c1d2e4b5a69788796a5b4c3d2e1f0";
+const OTHER: &str = "401122334455667788990011aabbccdd";
+
+/// Runs a command on a data directory: its exit code and what it said on both outputs.
+fn resumed(data: &DataDir, args: &[&str]) -> (i32, String, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_resumed"));
+    command.env_clear().args(args).arg("--data-dir").arg(data.path());
+    let output = command.output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+}
+
+/// What a command that goes well says.
+#[track_caller]
+fn said(data: &DataDir, args: &[&str]) -> String {
+    let (code, stdout, stderr) = resumed(data, args);
+    assert_eq!((code, stderr.as_str()), (0, ""), "{stdout}");
+    stdout
+}
+
+fn views(json: &str) -> Vec<Value> {
+    json.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn uploads_are_listed_beside_a_running_daemon() {
+    let daemon = Daemon::start(&[]);
+    assert_eq!(said(&daemon, &["list"]), "no uploads\n");
+    let half = daemon.create(&format!("Upload-Length: 2048\n{}", filename("half \u{1b}[31m.txt")));
+    daemon.patch(&half, 0, &bytes(1024)).expect(204);
+    let deferred = daemon.create("Upload-Defer-Length: 1");
+    let whole = daemon.upload(&filename("Whole.txt"), &bytes(5));
+
+    let list = said(&daemon, &["list"]);
+    let lines: Vec<Vec<&str>> = list
+        .lines()
+        .map(|line| line.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect())
+        .collect();
+    assert_eq!(lines[0], ["ID", "STATE", "BYTES", "LAST BYTE", "EXPIRES", "NAME"]);
+    let line =
+        |upload: &str| lines.iter().find(|line| line[0] == id(upload)).unwrap_or_else(|| panic!("{list}"));
+    assert_eq!(line(&half)[1..3], ["receiving", "1.0 KiB of 2.0 KiB, 50 %"]);
+    assert_eq!(line(&half)[5], "half \\u{1b}[31m.txt", "a name does nothing to the terminal");
+    assert_eq!(line(&deferred)[1..3], ["receiving", "0 B of ?"]);
+    assert_eq!(line(&whole)[1..3], ["complete", "5 B"]);
+    assert_eq!(line(&whole)[4..], ["never", "Whole.txt"]);
+
+    for (filter, expected) in [
+        (&["--state", "complete"][..], vec![&whole]),
+        (&["--name", "whole"], vec![&whole]),
+        (&["--state", "receiving", "--name", "HALF"], vec![&half]),
+        (&["--state", "receiving,complete"], vec![&half, &deferred, &whole]),
+        (&["--older-than", "1h"], vec![]),
+    ] {
+        let json = said(&daemon, &[&["list", "--json"], filter].concat());
+        let mut found: Vec<String> =
+            views(&json).iter().map(|view| view["id"].as_str().unwrap().to_owned()).collect();
+        let mut expected: Vec<String> = expected.into_iter().map(|upload| id(upload).to_owned()).collect();
+        found.sort();
+        expected.sort();
+        assert_eq!(found, expected, "{filter:?}");
+    }
+}
+
+#[test]
+fn one_upload_is_shown_for_people_and_for_scripts() {
+    let daemon = Daemon::start(&[]);
+    let upload = daemon.upload(&filename("a.txt"), b"hello");
+    let text = said(&daemon, &["show", id(&upload)]);
+    for line in
+        ["state         complete", "bytes         5 B", "finished file files/a.txt", "expires       never"]
+    {
+        assert!(text.lines().any(|known| known == line), "{line:?} in\n{text}");
+    }
+    let view = &views(&said(&daemon, &["show", "--json", id(&upload)]))[0];
+    assert_eq!(
+        (&view["state"], &view["bytes"], &view["length"], &view["file"]),
+        (&json!("complete"), &json!(5), &json!(5), &json!("a.txt"))
+    );
+    assert_eq!(fs::read(view["path"].as_str().unwrap()).unwrap(), b"hello");
+    fs::remove_file(daemon.path().join("files/a.txt")).unwrap();
+    assert!(said(&daemon, &["show", id(&upload)]).contains("nowhere: somebody took it away"));
+
+    let (code, _, stderr) = resumed(&daemon, &["show", ID]);
+    assert_eq!(code, 1);
+    assert!(stderr.starts_with(&format!("resumed: there is no upload {ID} in ")), "{stderr}");
+    let (code, _, stderr) = resumed(&daemon, &["show", "../x"]);
+    assert_eq!(
+        (code, stderr.as_str()),
+        (
+            2,
+            "resumed: ID: \"../x\" is not an upload's name; give the 32 hexadecimal digits at the end of its URL\n"
+        )
+    );
+}
+
+#[test]
+fn a_directory_that_is_none_is_told_in_one_line() {
+    let data = DataDir::missing();
+    for command in [&["list"][..], &["show", ID], &["fsck"]] {
+        let (code, stdout, stderr) = resumed(&data, command);
+        assert_eq!((code, stdout.as_str()), (1, ""), "{command:?}");
+        assert!(stderr.starts_with("resumed: can't read the data directory "), "{stderr}");
+        assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    }
+}
+
+/// Each fault by itself: what `fsck` says of it, whether `--repair` mends it, and what HEAD says before and after
+/// (`None`: 500, the upload is damaged).
+#[test]
+fn fsck_finds_and_mends_each_fault() {
+    let uploads = format!("uploads/{}/{ID}", &ID[..2]);
+    let key = format!("keys/{}/{ID}", &ID[..2]);
+    let hello = &b"hello world"[..];
+    type Leave<'a> = Box<dyn Fn(&DataDir) + 'a>;
+    let write = |path: String, text: &'static str| -> Leave<'_> {
+        Box::new(move |data: &DataDir| {
+            let path = data.path().join(&path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        })
+    };
+    let leave = |changes: Value, bytes: Option<&'static [u8]>| -> Leave<'_> {
+        Box::new(move |data: &DataDir| data.leave(ID, changes.clone(), bytes))
+    };
+    let complete = json!({ "state": { "type": "complete", "file": "a.txt" }, "offset": 11 });
+    let cases: Vec<(Leave<'_>, String, bool, u16, u16)> = vec![
+        (
+            write(format!("{uploads}.json.new"), "{"),
+            format!("{uploads}.json.new: a record that was never put in its place"),
+            true,
+            404,
+            404,
+        ),
+        (
+            write(format!("{uploads}.data"), "x"),
+            format!("{uploads}.data: bytes of a creation that was cut off"),
+            true,
+            404,
+            404,
+        ),
+        (
+            write(format!("{uploads}.json"), "{"),
+            format!("{uploads}.json: the sidecar can't be read"),
+            true,
+            500,
+            404,
+        ),
+        (
+            leave(json!({ "version": 9 }), Some(b"x")),
+            format!("{uploads}.json: the sidecar has version 9"),
+            true,
+            500,
+            404,
+        ),
+        (leave(json!({}), None), format!("{uploads}.json: the upload's bytes are not there"), true, 500, 404),
+        (
+            leave(json!({ "offset": 7 }), Some(b"hell")),
+            format!("{uploads}.json: the disk lost bytes: 7 were acknowledged, 4 are there"),
+            true,
+            200,
+            200,
+        ),
+        (
+            leave(json!({ "offset": 4 }), Some(b"hello")),
+            format!("{uploads}.json: 4 bytes are recorded, 5 are there"),
+            true,
+            200,
+            200,
+        ),
+        (
+            leave(json!({ "offset": 11 }), Some(hello)),
+            format!("{uploads}.json: the upload is complete and not published"),
+            true,
+            200,
+            200,
+        ),
+        (
+            leave(complete.clone(), Some(hello)),
+            format!("{uploads}.json: the upload is complete and not published"),
+            true,
+            200,
+            200,
+        ),
+        (
+            write(key.clone(), OTHER),
+            format!("{key}: a client's name that leads to no upload"),
+            true,
+            404,
+            404,
+        ),
+        (
+            write(format!("{key}.json.new"), OTHER),
+            format!("{key}.json.new: a record that was never put in its place"),
+            true,
+            404,
+            404,
+        ),
+        (
+            write("uploads/README".to_owned(), "hi"),
+            "uploads/README: resumed did not put this here".to_owned(),
+            false,
+            404,
+            404,
+        ),
+        (
+            write(format!("uploads/00/{ID}.json"), "{}"),
+            format!("uploads/00/{ID}.json: resumed did not put this here"),
+            false,
+            404,
+            404,
+        ),
+        (
+            Box::new(|data: &DataDir| {
+                data.leave_file("a.txt", hello);
+                data.leave(ID, complete.clone(), None);
+                data.leave(OTHER, complete.clone(), None);
+            }),
+            format!("uploads/40/{OTHER}.json: upload {ID} has the same finished file"),
+            false,
+            200,
+            200,
+        ),
+    ];
+    for (leave, line, is_mended, before, after) in cases {
+        let data = DataDir::new();
+        leave(&data);
+        let as_found = data.everything();
+        let (code, stdout, stderr) = resumed(&data, &["fsck"]);
+        assert_eq!((code, stderr.as_str()), (4, ""), "{line}: {stdout}");
+        assert!(stdout.starts_with(&line), "{line}: {stdout}");
+        assert_eq!(stdout.lines().count(), 2, "{stdout}");
+        assert_eq!(data.everything(), as_found, "looking changes nothing");
+
+        // What clients see without any repair…
+        let copy = DataDir::missing();
+        copy_dir(&data, &copy);
+        let daemon = Daemon::start_on(copy, &[]);
+        daemon.head(&format!("/files/{ID}")).expect(before);
+        drop(daemon);
+
+        // …and with it.
+        let (code, stdout, _) = resumed(&data, &["fsck", "--repair"]);
+        assert_eq!(code, if is_mended { 1 } else { 4 }, "{stdout}");
+        assert_eq!(stdout.contains("(done: "), is_mended, "{stdout}");
+        let (code, stdout, _) = resumed(&data, &["fsck"]);
+        assert_eq!(code, if is_mended { 0 } else { 4 }, "{line}: {stdout}");
+        let daemon = Daemon::start_on(data, &[]);
+        daemon.head(&format!("/files/{ID}")).expect(after);
+    }
+}
+
+#[test]
+fn what_is_put_aside_can_be_looked_at() {
+    let data = DataDir::new();
+    data.leave(ID, json!({ "version": 9 }), Some(b"hello"));
+    assert_eq!(resumed(&data, &["fsck", "--repair"]).0, 1);
+    assert_eq!(fs::read(data.path().join(format!("damaged/{ID}.data"))).unwrap(), b"hello");
+    assert!(data.path().join(format!("damaged/{ID}.json")).exists());
+    assert!(data.uploads().is_empty());
+}
+
+#[test]
+fn a_daemon_at_work_is_looked_at_and_never_repaired_under() {
+    let daemon = Daemon::start(&[]);
+    let upload = daemon.create("Upload-Length: 20");
+    let _wire = daemon.begin_patch(&upload, 0, 20, b"01234567");
+    daemon.wait_for_data(&upload, 8);
+    // More bytes than are recorded: that is how an append looks.
+    assert_eq!(said(&daemon, &["fsck"]), "1 unfinished uploads, 0 finished: nothing is wrong\n");
+    daemon.leave(OTHER, json!({ "offset": 7 }), Some(b"hell"));
+    assert_eq!(resumed(&daemon, &["fsck"]).0, 4, "a loss is told all the same");
+
+    let before = daemon.uploads();
+    let (code, stdout, stderr) = resumed(&daemon, &["fsck", "--repair"]);
+    assert_eq!((code, stdout.as_str()), (1, ""));
+    assert!(stderr.ends_with("another resumed is using it\n"), "{stderr}");
+    assert!(daemon.uploads() == before);
+}
+
+fn copy_dir(from: &DataDir, to: &DataDir) {
+    for path in from.everything() {
+        let target = to.beside(&path);
+        fs::create_dir_all(target.parent().unwrap()).unwrap();
+        fs::copy(from.beside(&path), target).unwrap();
+    }
+}
