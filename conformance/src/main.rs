@@ -23,7 +23,13 @@ struct Args {
     #[arg(long, value_name = "TEMPLATE", requires = "resumable_url")]
     resumable_download: Option<String>,
     /// The parameterNamespace that the receiver of Resumable.js is set up for
-    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true, requires = "resumable_url")]
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "",
+        hide_default_value = true,
+        requires = "resumable_url"
+    )]
     resumable_namespace: String,
     /// The receiver of Resumable.js checks resumableDigest=sha256:BASE64 before it finishes a file
     #[arg(long, requires = "resumable_url")]

@@ -20,7 +20,7 @@ use crate::{
         Lab, Target,
         resumable::{Receiver, Template},
     },
-    offers::{self, Offers},
+    offers::{self, Offers, Unusable},
     report::{self, Outcome, Report, Tested},
 };
 
@@ -223,8 +223,11 @@ async fn receiver_target(options: &Options) -> Result<Option<Arc<Target>>, Error
         ..Receiver::default()
     };
     let target = Target { receiver, ..target(options, url)? };
-    let target = offers::discover_receiver(target).await.map_err(Error::Unreachable)?;
-    Ok(Some(Arc::new(target)))
+    match offers::discover_receiver(target).await {
+        Ok(target) => Ok(Some(Arc::new(target))),
+        Err(Unusable::Silent(reason)) => Err(Error::Unreachable(reason)),
+        Err(Unusable::Download(reason)) => Err(Error::Download(reason)),
+    }
 }
 
 fn picked(options: &Options) -> Result<Vec<Case>, Error> {

@@ -28,6 +28,7 @@ mod limits;
 mod location;
 mod refusals;
 mod resumable;
+mod resumable_clients;
 mod shutdown;
 mod slow_clients;
 mod space;

@@ -64,7 +64,10 @@ mod tests {
         assert_eq!(value["cases"][1]["statement"], "C8");
         assert_eq!(value["cases"][1]["level"], "must");
         assert_eq!(value["cases"][3]["reason"], "no \"CORS\"");
-        assert_eq!((&value["cases"][3]["protocol"], &value["cases"][4]["protocol"]), (&"tus".into(), &"resumablejs".into()));
+        assert_eq!(
+            (&value["cases"][3]["protocol"], &value["cases"][4]["protocol"]),
+            (&"tus".into(), &"resumablejs".into())
+        );
         assert_eq!(value["resumable"]["url"], "http://localhost/chunks");
         assert_eq!(value["resumable"]["offers"]["status"], true);
         let only = crate::report::Report { url: None, ..example() };

@@ -16,7 +16,11 @@ pub(super) fn write(report: &Report) -> io::Result<String> {
     let numbers = (report.cases.len().to_string(), all.failed.to_string(), all.skipped.to_string());
     writer
         .create_element("testsuites")
-        .with_attributes([("name", report.protocols().as_str()), ("tests", &numbers.0), ("failures", &numbers.1)])
+        .with_attributes([
+            ("name", report.protocols().as_str()),
+            ("tests", &numbers.0),
+            ("failures", &numbers.1),
+        ])
         .write_inner_content(|writer| {
             for suite in report.cases.chunk_by(|left, right| left.group == right.group) {
                 write_suite(writer, suite)?;

@@ -1,9 +1,6 @@
 //! The file appears once, when the last missing chunk is in: R11, and the questions about whole uploads.
 
-use super::{
-    steps::uploads,
-    together::at_the_same_time,
-};
+use super::{steps::uploads, together::at_the_same_time};
 use crate::{
     case::{Case, Verdict, ensure, must, robust, should},
     lab::{
@@ -28,9 +25,11 @@ async fn says(lab: &Lab, file: &File, wanted: &str) -> Verdict {
 
 fn status() -> Vec<Case> {
     vec![
-        should("R11-status-unknown", "The status of a file that nobody sent is not_found.", |lab| async move {
-            says(&lab, &lab.file(30_000, 10_000), "not_found").await
-        }),
+        should(
+            "R11-status-unknown",
+            "The status of a file that nobody sent is not_found.",
+            |lab| async move { says(&lab, &lab.file(30_000, 10_000), "not_found").await },
+        ),
         should("R11-status-begun", "The status of an unfinished file is in_progress.", |lab| async move {
             let file = super::steps::begun(&lab).await?;
             says(&lab, &file, "in_progress").await
@@ -44,8 +43,10 @@ fn status() -> Vec<Case> {
             }
             Ok(())
         }),
-        should("R11-status-complete", "The status of a complete file is complete, with its size.", |lab| {
-            async move {
+        should(
+            "R11-status-complete",
+            "The status of a complete file is complete, with its size.",
+            |lab| async move {
                 lab.needs_status()?;
                 let file = lab.file(35_001, 10_000);
                 uploads(&lab, &file).await?;
@@ -53,8 +54,8 @@ fn status() -> Vec<Case> {
                 ensure(status.get("size") == Some(&35_001.into()), || {
                     format!("expected the size 35001, got {status}")
                 })
-            }
-        }),
+            },
+        ),
         should("R11-status-type", "A status is of type application/json, and fresh.", |lab| async move {
             lab.needs_status()?;
             let file = super::steps::begun(&lab).await?;
@@ -64,9 +65,10 @@ fn status() -> Vec<Case> {
                 format!("expected application/json, got {media_type:?}")
             })?;
             let words = answer.list("Cache-Control");
-            ensure(words.iter().any(|word| ["no-store", "no-cache", "max-age=0"].contains(&word.as_str())), || {
-                format!("expected Cache-Control with no-store, no-cache or max-age=0, got {words:?}")
-            })
+            ensure(
+                words.iter().any(|word| ["no-store", "no-cache", "max-age=0"].contains(&word.as_str())),
+                || format!("expected Cache-Control with no-store, no-cache or max-age=0, got {words:?}"),
+            )
         }),
         robust(
             "R11-status-few",
@@ -103,24 +105,32 @@ fn once() -> Vec<Case> {
             }
             lab.is_untouched(&file, &[1, 3, 4]).await
         }),
-        must("R11-last-two-at-once", "Two last chunks that come at once complete the file once.", |lab| async move {
-            for _ in 0..5 {
-                let file = lab.file(40_000, 10_000);
-                lab.fill(&file, &[1, 3]).await?;
-                at_the_same_time(&lab, vec![(file.clone(), 2), (file.clone(), 4)]).await?;
-                lab.is_complete(&file).await?;
-            }
-            Ok(())
-        }),
-        must("R11-last-twice", "The last chunk that comes twice at once completes the file once.", |lab| async move {
-            for _ in 0..5 {
-                let file = lab.file(40_000, 10_000);
-                lab.fill(&file, &[1, 3, 4]).await?;
-                at_the_same_time(&lab, vec![(file.clone(), 2), (file.clone(), 2)]).await?;
-                lab.is_complete(&file).await?;
-            }
-            Ok(())
-        }),
+        must(
+            "R11-last-two-at-once",
+            "Two last chunks that come at once complete the file once.",
+            |lab| async move {
+                for _ in 0..5 {
+                    let file = lab.file(40_000, 10_000);
+                    lab.fill(&file, &[1, 3]).await?;
+                    at_the_same_time(&lab, vec![(file.clone(), 2), (file.clone(), 4)]).await?;
+                    lab.is_complete(&file).await?;
+                }
+                Ok(())
+            },
+        ),
+        must(
+            "R11-last-twice",
+            "The last chunk that comes twice at once completes the file once.",
+            |lab| async move {
+                for _ in 0..5 {
+                    let file = lab.file(40_000, 10_000);
+                    lab.fill(&file, &[1, 3, 4]).await?;
+                    at_the_same_time(&lab, vec![(file.clone(), 2), (file.clone(), 2)]).await?;
+                    lab.is_complete(&file).await?;
+                }
+                Ok(())
+            },
+        ),
         must("R11-stays", "A complete file stays what it is when its chunks come again.", |lab| async move {
             let file = lab.file(30_000, 10_000);
             uploads(&lab, &file).await?;

@@ -6,7 +6,7 @@ use crate::{
     client::Response,
     lab::{
         Lab,
-        resumable::{File, Sending, SUCCESSES},
+        resumable::{File, SUCCESSES, Sending},
     },
 };
 
@@ -116,18 +116,26 @@ fn bodies() -> Vec<Case> {
 /// Consistent in itself, but not what the upload began with.
 fn changed() -> Vec<Case> {
     let mut cases = Vec::new();
-    cases.extend(contradiction("changed-chunk-size", "A chunk of the same file in another chunk size", |lab, file| {
-        Box::pin(async move {
-            let coarse = file.in_chunks_of(15_000);
-            lab.offer(&lab.sending(&coarse, 2)).await
-        })
-    }));
-    cases.extend(contradiction("changed-to-smaller", "A chunk of the same file in smaller chunks", |lab, file| {
-        Box::pin(async move {
-            let fine = file.in_chunks_of(5_000);
-            lab.offer(&lab.sending(&fine, 6)).await
-        })
-    }));
+    cases.extend(contradiction(
+        "changed-chunk-size",
+        "A chunk of the same file in another chunk size",
+        |lab, file| {
+            Box::pin(async move {
+                let coarse = file.in_chunks_of(15_000);
+                lab.offer(&lab.sending(&coarse, 2)).await
+            })
+        },
+    ));
+    cases.extend(contradiction(
+        "changed-to-smaller",
+        "A chunk of the same file in smaller chunks",
+        |lab, file| {
+            Box::pin(async move {
+                let fine = file.in_chunks_of(5_000);
+                lab.offer(&lab.sending(&fine, 6)).await
+            })
+        },
+    ));
     cases
 }
 

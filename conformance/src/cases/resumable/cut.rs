@@ -1,6 +1,6 @@
 //! A chunk is there when all of its bytes are stored, and never before: R9.
 
-use super::steps::{begin, start};
+use super::steps::{begin, stall, start};
 use crate::{
     case::{Case, Level, Verdict, ensure, must, robust},
     client::Body,
@@ -35,26 +35,27 @@ fn cut() -> Vec<Case> {
             let demand = format!(
                 "A chunk {what} that is cut {how} after {sent} bytes is not there, and can be sent again."
             );
-            cases.push(Case::new(
-                format!("R9-{way}-{name}"),
-                Level::Must,
-                demand,
-                move |lab| async move {
-                    let file = lab.file(300_000, 100_000);
-                    lab.store(&file, 1).await?;
-                    let (wire, _) = begin(&lab, &change(lab.sending(&file, 2)), sent).await?;
-                    if hard { wire.reset().await } else { wire.finish().await }
-                    lab.holds(&file, &[1]).await?;
-                    lab.store(&file, 3).await?;
-                    lab.store_in_time(&file, 2).await?;
-                    lab.is_complete(&file).await
-                },
-            ));
+            cases.push(Case::new(format!("R9-{way}-{name}"), Level::Must, demand, move |lab| async move {
+                let file = lab.file(300_000, 100_000);
+                lab.store(&file, 1).await?;
+                let (wire, _) = begin(&lab, &change(lab.sending(&file, 2)), sent).await?;
+                if hard {
+                    wire.reset().await
+                } else {
+                    wire.finish().await
+                }
+                lab.holds(&file, &[1]).await?;
+                lab.store(&file, 3).await?;
+                lab.store_in_time(&file, 2).await?;
+                lab.is_complete(&file).await
+            }));
         }
     }
     cases.extend([
-        must("R9-chunked", "A body without Content-Length that ends before its last frame is not there.", |lab| {
-            async move {
+        must(
+            "R9-chunked",
+            "A body without Content-Length that ends before its last frame is not there.",
+            |lab| async move {
                 let file = lab.file(300_000, 100_000);
                 let sending = lab.sending(&file, 2).octet();
                 let whole = sending.bytes.clone();
@@ -63,8 +64,8 @@ fn cut() -> Vec<Case> {
                 lab.holds(&file, &[]).await?;
                 lab.store_in_time(&file, 2).await?;
                 lab.is_untouched(&file, &[2]).await
-            }
-        }),
+            },
+        ),
         must("R9-all-but-one", "A chunk that lacks its last byte is not there.", |lab| async move {
             let file = lab.file(300_000, 100_000);
             let sending = lab.sending(&file, 1).octet();
@@ -97,13 +98,17 @@ fn cut() -> Vec<Case> {
             lab.store_in_time(&file, 2).await?;
             lab.is_untouched(&file, &[2]).await
         }),
-        must("R9-cut-again", "A chunk that is there stays when it is sent again and cut.", |lab| async move {
-            let file = lab.file(200_000, 100_000);
-            lab.store(&file, 1).await?;
-            let (wire, _) = begin(&lab, &lab.sending(&file, 1), 30_000).await?;
-            wire.reset().await;
-            lab.is_untouched(&file, &[1]).await
-        }),
+        must(
+            "R9-cut-again",
+            "A chunk that is there stays when it is sent again and cut.",
+            |lab| async move {
+                let file = lab.file(200_000, 100_000);
+                lab.store(&file, 1).await?;
+                let (wire, _) = begin(&lab, &lab.sending(&file, 1), 30_000).await?;
+                wire.reset().await;
+                lab.is_untouched(&file, &[1]).await
+            },
+        ),
         robust("R9-http2", "A stream of HTTP/2 that is reset leaves no chunk.", |lab| async move {
             let http2 = lab.http2().await?;
             let file = lab.file(200_000, 100_000);
@@ -123,17 +128,21 @@ fn cut() -> Vec<Case> {
 /// While the bytes still come.
 fn under_way() -> Vec<Case> {
     vec![
-        must("R9-under-way", "A chunk that is under way is not there until it is answered.", |lab| async move {
-            let file = lab.file(200_000, 100_000);
-            let (mut wire, rest) = begin(&lab, &lab.sending(&file, 1), 60_000).await?;
-            for _ in 0..3 {
-                lab.holds(&file, &[]).await?;
-            }
-            lab.is_unfinished(&file, 0).await?;
-            wire.write(&rest).await?;
-            wire.answer().await?.status(&[200, 201])?;
-            lab.is_untouched(&file, &[1]).await
-        }),
+        must(
+            "R9-under-way",
+            "A chunk that is under way is not there until it is answered.",
+            |lab| async move {
+                let file = lab.file(200_000, 100_000);
+                let (mut wire, rest) = begin(&lab, &lab.sending(&file, 1), 60_000).await?;
+                for _ in 0..3 {
+                    lab.holds(&file, &[]).await?;
+                }
+                lab.is_unfinished(&file, 0).await?;
+                wire.write(&rest).await?;
+                wire.answer().await?.status(&[200, 201])?;
+                lab.is_untouched(&file, &[1]).await
+            },
+        ),
         must("R9-others-go-on", "Other chunks are stored while one is under way.", |lab| async move {
             let file = lab.file(300_000, 100_000);
             let (mut wire, rest) = begin(&lab, &lab.sending(&file, 2), 60_000).await?;
@@ -169,21 +178,25 @@ fn last_one() -> Vec<Case> {
             lab.store_in_time(&file, 2).await?;
             lab.is_complete(&file).await
         }),
-        must("R9-last-stalled", "A file whose last missing chunk stalls is not complete.", |lab| async move {
-            let file = all_but(&lab, 2).await?;
-            let (mut wire, rest) = begin(&lab, &lab.sending(&file, 2), 90_000).await?;
-            lab.is_unfinished(&file, 2).await?;
-            lab.holds(&file, &[1, 3]).await?;
-            lab.store_in_time(&file, 2).await?;
-            lab.is_complete(&file).await?;
-            wire.try_write(&rest).await;
-            if let Ok(answer) = wire.answer().await {
-                ensure(!is_permanent(answer.status), || {
-                    format!("expected the stalled sender not to have to give up, got {}", answer.status)
-                })?;
-            }
-            lab.is_complete(&file).await
-        }),
+        must(
+            "R9-last-stalled",
+            "A file whose last missing chunk stalls is not complete.",
+            |lab| async move {
+                let file = all_but(&lab, 2).await?;
+                let (mut wire, rest) = stall(&lab, &lab.sending(&file, 2), 90_000).await?;
+                lab.is_unfinished(&file, 2).await?;
+                lab.holds(&file, &[1, 3]).await?;
+                lab.store_in_time(&file, 2).await?;
+                lab.is_complete(&file).await?;
+                wire.try_write(&rest).await;
+                if let Ok(answer) = wire.answer().await {
+                    ensure(!is_permanent(answer.status), || {
+                        format!("expected the stalled sender not to have to give up, got {}", answer.status)
+                    })?;
+                }
+                lab.is_complete(&file).await
+            },
+        ),
     ]
 }
 

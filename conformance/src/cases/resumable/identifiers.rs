@@ -67,7 +67,12 @@ fn apart() -> Vec<Case> {
         ("marks", "two that differ in their marks", "-a/b".to_owned(), "-a_b".to_owned()),
         ("dropped", "two that differ by a mark", "-a b".to_owned(), "-ab".to_owned()),
         ("letters", "two that differ in letters outside ASCII", "-ä日".to_owned(), "-ö本".to_owned()),
-        ("long", "two of 250 letters and more that differ in the last one", format!("{long}1"), format!("{long}2")),
+        (
+            "long",
+            "two of 250 letters and more that differ in the last one",
+            format!("{long}1"),
+            format!("{long}2"),
+        ),
         ("dots", "two that differ in dots", "/../a".to_owned(), "/a".to_owned()),
         ("nul", "two that differ behind a NUL byte", "-a\0b".to_owned(), "-a\0c".to_owned()),
         ("white", "two that differ in white space at the end", "-a".to_owned(), "-a ".to_owned()),
@@ -87,9 +92,7 @@ fn apart() -> Vec<Case> {
 /// What somebody else does with the same identifier.
 fn isolated() -> Vec<Case> {
     let others: [(&str, &str, fn(&File) -> File); 3] = [
-        ("size", "and another size", |file| {
-            file.clone().holding(pattern(78, 40_000))
-        }),
+        ("size", "and another size", |file| file.clone().holding(pattern(78, 40_000))),
         ("name", "and another name", |file| {
             let other = file.clone().named([b"other-".as_slice(), &file.name].concat());
             other.holding(pattern(79, 30_000))
@@ -173,7 +176,9 @@ fn hostile() -> Vec<Case> {
         let demand = format!("An identifier {what} is refused or works like any other.");
         cases.push(Case::new(format!("R7-key-{name}"), Level::Must, demand, move |lab| {
             let identifier = identifier.clone();
-            async move { works_or_is_refused(&lab, &lab.file(30_000, 10_000).identified(identifier)).await }
+            async move {
+                works_or_is_refused(&lab, &lab.file(30_000, 10_000).identified(identifier), |form| form).await
+            }
         }));
     }
     cases
@@ -235,14 +240,18 @@ fn folders() -> Vec<Case> {
         ("absolute", "that is absolute", "/tmp/conformance-escape.bin"),
         ("nul", "with a NUL byte", "a\0/b.bin"),
         ("line-ends", "with line ends", "a\r\nX-Injected: yes/b.bin"),
-        ("deep", "of 200 folders", "a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/"),
+        (
+            "deep",
+            "of 200 folders",
+            "a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/",
+        ),
         ("folder", "that ends in a slash", "folder/"),
         ("markup", "with markup", "<b>x</b>/a.bin"),
     ] {
         let demand = format!("A relative path {what} is refused or does no harm.");
         cases.push(Case::new(format!("R8-path-{name}"), Level::Must, demand, move |lab| async move {
             let path = if name == "deep" { path.repeat(5) } else { path.to_owned() };
-            works_or_is_refused(&lab, &lab.file(30_000, 10_000).at(path)).await
+            works_or_is_refused(&lab, &lab.file(30_000, 10_000).at(path), |form| form).await
         }));
     }
     cases

@@ -53,17 +53,21 @@ fn expiry() -> Vec<Case> {
             lab.store(&file, 3).await?;
             lab.is_untouched(&file, &[3]).await
         }),
-        must("R14-finished", "A finished file is there when unfinished ones have expired.", |lab| async move {
-            lab.needs_bytes()?;
-            let done = lab.file(30_000, 10_000);
-            uploads(&lab, &done).await?;
-            let reference = reference(&lab, &done).await?;
-            let file = begun(&lab).await?;
-            expires(&lab, &file, 1).await?;
-            let answer = lab.fetch(&reference).await?;
-            answer.status(&[200])?;
-            ensure(*answer.body == *done.bytes, || "expected the finished file's own bytes".into())
-        }),
+        must(
+            "R14-finished",
+            "A finished file is there when unfinished ones have expired.",
+            |lab| async move {
+                lab.needs_bytes()?;
+                let done = lab.file(30_000, 10_000);
+                uploads(&lab, &done).await?;
+                let reference = reference(&lab, &done).await?;
+                let file = begun(&lab).await?;
+                expires(&lab, &file, 1).await?;
+                let answer = lab.fetch(&reference).await?;
+                answer.status(&[200])?;
+                ensure(*answer.body == *done.bytes, || "expected the finished file's own bytes".into())
+            },
+        ),
         robust("R14-each-chunk", "Every chunk gives an upload its whole time again.", |lab| async move {
             let idle = begun(&lab).await?;
             let file = lab.file(1_000_000, 10_000);
@@ -129,7 +133,11 @@ fn digests() -> Vec<Case> {
         format!("sha256:{}", STANDARD.encode(sum))
     }
     fn needs_it(lab: &Lab) -> Verdict {
-        if lab.receiver().verifies { Ok(()) } else { skip("the receiver checks no digests (--resumable-verify)") }
+        if lab.receiver().verifies {
+            Ok(())
+        } else {
+            skip("the receiver checks no digests (--resumable-verify)")
+        }
     }
     vec![
         must("R15-right", "A file whose digest is right is finished.", |lab| async move {
@@ -141,8 +149,10 @@ fn digests() -> Vec<Case> {
             }
             lab.is_complete(&file).await
         }),
-        must("R15-wrong", "A file whose digest is wrong is not finished, and its last chunk no success.", |lab| {
-            async move {
+        must(
+            "R15-wrong",
+            "A file whose digest is wrong is not finished, and its last chunk no success.",
+            |lab| async move {
                 needs_it(&lab)?;
                 let file = lab.file(35_000, 10_000);
                 let digest = digest_of(b"something else");
@@ -158,14 +168,17 @@ fn digests() -> Vec<Case> {
                     })?;
                 }
                 Ok(())
-            }
-        }),
+            },
+        ),
         must("R15-anew", "After a wrong digest, the same file can be sent anew.", |lab| async move {
             needs_it(&lab)?;
             let file = lab.file(25_000, 10_000);
             let digest = digest_of(b"something else");
             lab.store_by(&told(lab.sending(&file, 1), &digest)).await?;
-            refused(&lab.offer(&told(lab.sending(&file, 2), &digest)).await?, "the digest is not the file's")?;
+            refused(
+                &lab.offer(&told(lab.sending(&file, 2), &digest)).await?,
+                "the digest is not the file's",
+            )?;
             let digest = digest_of(&file.bytes);
             for number in file.numbers() {
                 if !lab.has(&file, number).await? {

@@ -46,23 +46,17 @@ fn hostile() -> Vec<Case> {
     ];
     let mut cases = Vec::new();
     for (name, what, bytes) in names {
-        let demand = format!("A file name {what} is refused or does no harm: the upload works like any other.");
+        let demand =
+            format!("A file name {what} is refused or does no harm: the upload works like any other.");
+        let in_query = bytes.clone();
         cases.push(Case::new(format!("R13-{name}"), Level::Must, demand, move |lab| {
             let bytes = bytes.clone();
-            async move {
-                let file = lab.file(30_000, 10_000).named(bytes);
-                // In a form the name stands in a head as well; the body has it in the query alone.
-                works_or_is_refused(&lab, &file).await?;
-                let own = [&file.identifier[..], b"-octet"].concat();
-                let file = file.identified(own);
-                let answer = lab.offer(&lab.sending(&file, 2).octet()).await?;
-                if !SUCCESSES.contains(&answer.status) {
-                    refused(&answer, "the receiver does not like the name")?;
-                    return lab.holds(&file, &[]).await;
-                }
-                lab.holds(&file, &[2]).await?;
-                lab.finish(&file, &[2]).await
-            }
+            async move { works_or_is_refused(&lab, &lab.file(30_000, 10_000).named(bytes), |form| form).await }
+        }));
+        let demand = format!("The same for a file name {what} that is in the query alone.");
+        cases.push(Case::new(format!("R13-octet-{name}"), Level::Must, demand, move |lab| {
+            let bytes = in_query.clone();
+            async move { works_or_is_refused(&lab, &lab.file(30_000, 10_000).named(bytes), Sending::octet).await }
         }));
     }
     cases
@@ -168,7 +162,8 @@ fn in_forms() -> Vec<Case> {
                 lab.is_complete(&file).await?;
                 let status = lab.status(&file).await?;
                 let template = lab.receiver().download.as_ref().filter(|template| template.names(&file));
-                let Some(reference) = template.and_then(|template| template.fill(&file, Some(&status))) else {
+                let Some(reference) = template.and_then(|template| template.fill(&file, Some(&status)))
+                else {
                     continue;
                 };
                 let answer = lab.fetch(&reference).await?;

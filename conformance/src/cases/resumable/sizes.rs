@@ -52,13 +52,17 @@ pub(super) fn cases() -> Vec<Case> {
             file.chunk = 1 << 40;
             uploads(&lab, &file).await
         }),
-        must("R6-stays-larger", "Whoever began with a larger last chunk can't end with one more.", |lab| async move {
-            let file = lab.file(25_000, 10_000);
-            lab.store(&file, 1).await?;
-            let answer = lab.offer(&lab.sending(&file.clone().forced(), 3)).await?;
-            refused(&answer, "the upload has two chunks and not three")?;
-            lab.is_untouched(&file, &[1]).await
-        }),
+        must(
+            "R6-stays-larger",
+            "Whoever began with a larger last chunk can't end with one more.",
+            |lab| async move {
+                let file = lab.file(25_000, 10_000);
+                lab.store(&file, 1).await?;
+                let answer = lab.offer(&lab.sending(&file.clone().forced(), 3)).await?;
+                refused(&answer, "the upload has two chunks and not three")?;
+                lab.is_untouched(&file, &[1]).await
+            },
+        ),
     ]);
     cases
 }

@@ -1,11 +1,13 @@
 //! Steps that several files of this group share.
 
+use std::time::Duration;
+
 use crate::{
     case::{Verdict, ensure},
     client::{Body, Request, Response, Wire},
     lab::{
         Lab,
-        resumable::{File, Sending},
+        resumable::{File, SUCCESSES, Sending, is_there},
     },
 };
 
@@ -39,6 +41,18 @@ pub(super) async fn begin(lab: &Lab, sending: &Sending, sent: usize) -> Verdict<
     Ok((wire, rest.to_vec()))
 }
 
+/// The same for a body without a form, and not before the receiver reads it, as far as it says so: a newer request for
+/// the same chunk is the newer one to the receiver, too.
+pub(super) async fn stall(lab: &Lab, sending: &Sending, sent: usize) -> Verdict<(Wire, Vec<u8>)> {
+    let request = sending.clone().octet().request(lab).header("Expect", "100-continue");
+    let (first, rest) = sending.bytes.split_at(sent.min(sending.bytes.len()));
+    let head = Body::Announced { length: crate::lab::size(&sending.bytes), bytes: Vec::new() };
+    let mut wire = start(lab, &Request { body: head, ..request }).await?;
+    let _ = tokio::time::timeout(Duration::from_secs(2), wire.first_status()).await;
+    wire.write(first).await?;
+    Ok((wire, rest.to_vec()))
+}
+
 /// Opens a connection and sends what the request holds.
 pub(super) async fn start(lab: &Lab, request: &Request) -> Verdict<Wire> {
     let mut wire = lab.open().await?;
@@ -48,19 +62,20 @@ pub(super) async fn start(lab: &Lab, request: &Request) -> Verdict<Wire> {
 }
 
 /// Either the receiver refuses what a client chose, for good and in order, or it takes the file and does it right.
-pub(super) async fn works_or_is_refused(lab: &Lab, file: &File) -> Verdict {
-    let answer = lab.offer(&lab.sending(file, 1)).await?;
+pub(super) async fn works_or_is_refused(lab: &Lab, file: &File, way: fn(Sending) -> Sending) -> Verdict {
+    let answer = lab.offer(&way(lab.sending(file, 1))).await?;
     if (400..500).contains(&answer.status) {
         refused(&answer, "the receiver does not like what the client chose")?;
         let found = lab.ask("GET", file, 1).await?;
         found.no_breakdown()?;
-        return ensure(!crate::lab::resumable::is_there(&found), || {
+        return ensure(!is_there(&found), || {
             format!("expected a refused chunk not to be there, the test is answered {}", found.status)
         });
     }
-    answer.status(&crate::lab::resumable::SUCCESSES)?;
-    if file.count() > 1 {
-        lab.holds(file, &[1]).await?;
+    answer.status(&SUCCESSES)?;
+    lab.holds(file, &[1]).await?;
+    for number in file.numbers().into_iter().skip(1) {
+        lab.store_by(&way(lab.sending(file, number))).await?;
     }
-    lab.finish(file, &[1]).await
+    lab.is_complete(file).await
 }

@@ -29,9 +29,15 @@ fn before_and_after() -> Vec<Case> {
     for (method, level) in [("GET", Level::Must), ("HEAD", Level::Should)] {
         let name = method.to_lowercase();
         let cases_of = [
-            (format!("R2-{name}-before"), format!("{method} says that a chunk of an unknown file is not there.")),
+            (
+                format!("R2-{name}-before"),
+                format!("{method} says that a chunk of an unknown file is not there."),
+            ),
             (format!("R2-{name}-after"), format!("{method} says 200 for a chunk that is there.")),
-            (format!("R2-{name}-other"), format!("{method} says that the other chunks of a begun file are not there.")),
+            (
+                format!("R2-{name}-other"),
+                format!("{method} says that the other chunks of a begun file are not there."),
+            ),
         ];
         for (index, (name, demand)) in cases_of.into_iter().enumerate() {
             cases.push(Case::new(name, level, demand, move |lab| async move {
@@ -107,22 +113,18 @@ fn quiet() -> Vec<Case> {
                 Ok(())
             },
         ),
-        robust(
-            "R2-fresh",
-            "No cache between may keep what a test is answered.",
-            |lab| async move {
-                let file = begun(&lab).await?;
-                for number in [1, 2] {
-                    let answer = lab.ask("GET", &file, number).await?;
-                    let words = answer.list("Cache-Control");
-                    let fresh = ["no-store", "no-cache", "max-age=0"];
-                    ensure(words.iter().any(|word| fresh.contains(&word.to_ascii_lowercase().as_str())), || {
-                        format!("expected Cache-Control with one of {fresh:?}, got {words:?}")
-                    })?;
-                }
-                Ok(())
-            },
-        ),
+        robust("R2-fresh", "No cache between may keep what a test is answered.", |lab| async move {
+            let file = begun(&lab).await?;
+            for number in [1, 2] {
+                let answer = lab.ask("GET", &file, number).await?;
+                let words = answer.list("Cache-Control");
+                let fresh = ["no-store", "no-cache", "max-age=0"];
+                ensure(words.iter().any(|word| fresh.contains(&word.to_ascii_lowercase().as_str())), || {
+                    format!("expected Cache-Control with one of {fresh:?}, got {words:?}")
+                })?;
+            }
+            Ok(())
+        }),
         robust("R2-no-trace", "A test makes no upload.", |lab| async move {
             lab.needs_status()?;
             let file = lab.file(30_000, 10_000);

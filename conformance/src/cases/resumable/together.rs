@@ -2,7 +2,7 @@
 
 use tokio::task::JoinSet;
 
-use super::steps::{begin, begun};
+use super::steps::{begun, stall};
 use crate::{
     case::{Case, Verdict, ensure, must, robust, should},
     lab::{
@@ -82,25 +82,27 @@ fn orders() -> Vec<Case> {
 
 fn at_once() -> Vec<Case> {
     vec![
-        must("R5-three-at-once", "Three chunks at once, as the stock client sends them, are stored.", |lab| {
-            async move {
+        must(
+            "R5-three-at-once",
+            "Three chunks at once, as the stock client sends them, are stored.",
+            |lab| async move {
                 let file = lab.file(900_000, 100_000);
                 for three in file.numbers().chunks(3) {
                     let sendings: Vec<_> = three.iter().map(|number| lab.sending(&file, *number)).collect();
                     let [one, two, three] = sendings.as_slice() else { continue };
-                    let (one, two, three) =
-                        tokio::join!(lab.offer(one), lab.offer(two), lab.offer(three));
+                    let (one, two, three) = tokio::join!(lab.offer(one), lab.offer(two), lab.offer(three));
                     for answer in [one?, two?, three?] {
                         answer.status(&SUCCESSES)?;
                     }
                 }
                 lab.is_complete(&file).await
-            }
-        }),
+            },
+        ),
         must("R5-first-at-once", "The very first chunks of a file may come at once.", |lab| async move {
             for _ in 0..5 {
                 let file = lab.file(60_000, 10_000);
-                at_the_same_time(&lab, file.numbers().into_iter().map(|n| (file.clone(), n)).collect()).await?;
+                at_the_same_time(&lab, file.numbers().into_iter().map(|n| (file.clone(), n)).collect())
+                    .await?;
                 lab.is_complete(&file).await?;
             }
             Ok(())
@@ -125,42 +127,53 @@ fn twice() -> Vec<Case> {
             lab.store_by(&lab.sending(&file, 1).octet()).await?;
             lab.is_untouched(&file, &[1]).await
         }),
-        must("R5-again-large", "A large chunk that comes again is answered, and not cut off.", |lab| async move {
-            let file = lab.file(6_000_000, 3_000_000);
-            for _ in 0..3 {
-                lab.store(&file, 2).await?;
-            }
-            lab.is_untouched(&file, &[2]).await
-        }),
+        must(
+            "R5-again-large",
+            "A large chunk that comes again is answered, and not cut off.",
+            |lab| async move {
+                let file = lab.file(6_000_000, 3_000_000);
+                for _ in 0..3 {
+                    lab.store(&file, 2).await?;
+                }
+                lab.is_untouched(&file, &[2]).await
+            },
+        ),
         must("R5-twins", "The same chunk twice at once is one chunk.", |lab| async move {
             let file = lab.file(200_000, 100_000);
             let two = vec![(file.clone(), 2), (file.clone(), 2)];
             at_the_same_time(&lab, two).await?;
             lab.is_untouched(&file, &[2]).await
         }),
-        must("R5-two-tabs", "Two tabs that send the same file at once make one whole file.", |lab| async move {
-            let file = lab.file(500_000, 100_000);
-            let numbers = file.numbers().into_iter();
-            let all: Vec<(File, u64)> = numbers.flat_map(|n| [(file.clone(), n), (file.clone(), n)]).collect();
-            at_the_same_time(&lab, all).await?;
-            lab.is_complete(&file).await
-        }),
-        should("R5-again-complete", "A chunk of a complete file that comes again is a success.", |lab| {
-            async move {
+        must(
+            "R5-two-tabs",
+            "Two tabs that send the same file at once make one whole file.",
+            |lab| async move {
+                let file = lab.file(500_000, 100_000);
+                let numbers = file.numbers().into_iter();
+                let all: Vec<(File, u64)> =
+                    numbers.flat_map(|n| [(file.clone(), n), (file.clone(), n)]).collect();
+                at_the_same_time(&lab, all).await?;
+                lab.is_complete(&file).await
+            },
+        ),
+        should(
+            "R5-again-complete",
+            "A chunk of a complete file that comes again is a success.",
+            |lab| async move {
                 let file = lab.file(30_000, 10_000);
                 lab.finish(&file, &[]).await?;
                 for number in [3, 1] {
                     lab.store(&file, number).await?;
                 }
                 lab.is_complete(&file).await
-            }
-        }),
+            },
+        ),
         robust(
             "R5-stalled-twin",
             "A chunk whose first sender has stalled can be sent by another one.",
             |lab| async move {
                 let file = lab.file(200_000, 100_000);
-                let (mut stalled, rest) = begin(&lab, &lab.sending(&file, 1), 60_000).await?;
+                let (mut stalled, rest) = stall(&lab, &lab.sending(&file, 1), 60_000).await?;
                 lab.store_in_time(&file, 1).await?;
                 lab.holds(&file, &[1]).await?;
                 stalled.try_write(&rest).await;

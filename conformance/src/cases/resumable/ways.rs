@@ -70,24 +70,22 @@ fn base64() -> Vec<Case> {
         }),
     ];
     for (name, what, text) in [
-        ("no-url", "no data URL", "hello world".to_owned()),
-        ("letters", "a data URL with letters that Base64 does not have", "data:;base64,!!!!".to_owned()),
-        ("cut", "a data URL that ends too early", "data:;base64,QUJD".to_owned()),
-        ("long", "a data URL that goes on too long", format!("data:;base64,{}", "QUJD".repeat(400))),
+        ("no-url", "no data URL", "hello world!"),
+        ("letters", "a data URL with a letter that Base64 does not have", "data:;base64,aGVsbG8!gd29ybGQh"),
+        ("cut", "a data URL that ends in the middle", "data:;base64,aGVsbG8gd29yb"),
+        ("short", "a data URL that ends too early", "data:;base64,aGVsbG8="),
+        ("long", "a data URL that goes on too long", "data:;base64,aGVsbG8gd29ybGQhIQ=="),
     ] {
         let demand = format!("A chunk that is {what} is refused, and nothing changes.");
-        let run = move |lab: Lab| {
-            let text = text.clone();
-            async move {
-                let file = lab.file(1_100, 1_000);
-                let start = lab.sending(&file, 1).base64();
-                let form = start.fields_of(crate::lab::resumable::Form::new("B"));
-                let form = form.field(&start.spelled_part_name(), text.as_bytes()).end();
-                let request = start.with_form(&lab, "multipart/form-data; boundary=B", form);
-                let answer = lab.send(request).await?;
-                super::steps::refused(&answer, "the chunk is no data URL that fits")?;
-                lab.is_untouched(&file, &[]).await
-            }
+        let run = move |lab: Lab| async move {
+            let file = lab.file(12, 12);
+            let start = lab.sending(&file, 1).base64();
+            let form = start.fields_of(crate::lab::resumable::Form::new("B"));
+            let form = form.field(&start.spelled_part_name(), text.as_bytes()).end();
+            let request = start.with_form(&lab, "multipart/form-data; boundary=B", form);
+            let answer = lab.send(request).await?;
+            super::steps::refused(&answer, "the chunk is no data URL that fits")?;
+            lab.is_untouched(&file, &[]).await
         };
         cases.push(Case::new(format!("R3-base64-bad-{name}"), Level::Should, demand, run));
     }
@@ -118,7 +116,8 @@ fn types() -> Vec<Case> {
         ("none", None),
     ] {
         let what = media_type.unwrap_or("no type");
-        let demand = format!("A body that is the chunk may be of the file's own type, as Flow.js sends it: {what}.");
+        let demand =
+            format!("A body that is the chunk may be of the file's own type, as Flow.js sends it: {what}.");
         cases.push(Case::new(
             format!("R3-octet-type-{name}"),
             Level::Robustness,
@@ -138,13 +137,21 @@ fn bodies() -> Vec<Case> {
         ("all", "every byte there is", all),
         ("zeros", "nothing but zeros", vec![0; 500]),
         ("line-ends", "line ends at both ends", b"\r\n\r\nx\r\r\n\n\r\n".to_vec()),
-        ("dashes", "what looks like the start of a boundary", b"\r\n--\r\n----WebKitFormBoundary\r\n--".to_vec()),
+        (
+            "dashes",
+            "what looks like the start of a boundary",
+            b"\r\n--\r\n----WebKitFormBoundary\r\n--".to_vec(),
+        ),
         ("boundary", "the boundary without its line", format!("x{boundary}y--{boundary}z").into_bytes()),
         ("cut-boundary", "all but the last letter of the boundary at its end", {
             let line = format!("abc\r\n--{boundary}");
             line.as_bytes().get(..line.len() - 1).unwrap_or_default().to_vec()
         }),
-        ("head", "what looks like a part's head", b"Content-Disposition: form-data; name=\"x\"\r\n\r\n".to_vec()),
+        (
+            "head",
+            "what looks like a part's head",
+            b"Content-Disposition: form-data; name=\"x\"\r\n\r\n".to_vec(),
+        ),
         ("data-url", "what looks like a data URL", b"data:text/plain;base64,aGVsbG8=".to_vec()),
     ];
     let mut cases = Vec::new();
@@ -222,7 +229,8 @@ fn connections() -> Vec<Case> {
                     let answer = wire.exchange(&request).await;
                     lab.note(&request, &answer);
                     let answer = answer?;
-                    let wanted = if request.method == "GET" { answer.status >= 203 } else { answer.status <= 201 };
+                    let wanted =
+                        if request.method == "GET" { answer.status >= 203 } else { answer.status <= 201 };
                     ensure(wanted, || format!("{} is answered {}", request.method, answer.status))?;
                     if answer.get("Connection").is_some_and(|word| word.eq_ignore_ascii_case("close")) {
                         wire = lab.open().await?;
@@ -241,22 +249,30 @@ fn connections() -> Vec<Case> {
             }
             lab.is_complete(&file).await
         }),
-        robust("R3-http2-together", "Over HTTP/2, chunks may share one connection at once.", |lab| async move {
-            let http2 = lab.http2().await?;
-            let file = lab.file(300_000, 100_000);
-            together(&lab, &http2, &file).await?;
-            lab.is_complete(&file).await
-        }),
-        robust("R3-big-head", "A huge header is refused by a 4xx or ignored; the server lives on.", |lab| async move {
-            let file = lab.file(30_000, 10_000);
-            let request = lab.sending(&file, 1).request(&lab).header("X-Huge", "x".repeat(300_000));
-            // A server may hang up on it.
-            if let Ok(answer) = lab.send(request).await {
-                answer.no_breakdown()?;
-            }
-            let present: &[u64] = if lab.has(&file, 1).await? { &[1] } else { &[] };
-            lab.is_untouched(&file, present).await
-        }),
+        robust(
+            "R3-http2-together",
+            "Over HTTP/2, chunks may share one connection at once.",
+            |lab| async move {
+                let http2 = lab.http2().await?;
+                let file = lab.file(300_000, 100_000);
+                together(&lab, &http2, &file).await?;
+                lab.is_complete(&file).await
+            },
+        ),
+        robust(
+            "R3-big-head",
+            "A huge header is refused by a 4xx or ignored; the server lives on.",
+            |lab| async move {
+                let file = lab.file(30_000, 10_000);
+                let request = lab.sending(&file, 1).request(&lab).header("X-Huge", "x".repeat(300_000));
+                // A server may hang up on it.
+                if let Ok(answer) = lab.send(request).await {
+                    answer.no_breakdown()?;
+                }
+                let present: &[u64] = if lab.has(&file, 1).await? { &[1] } else { &[] };
+                lab.is_untouched(&file, present).await
+            },
+        ),
         robust("R3-long-query", "A query of 5,000 bytes is read.", |lab| async move {
             if lab.endpoint().path.len() > 1_000 {
                 return skip("the URL is long already");

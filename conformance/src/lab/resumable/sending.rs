@@ -139,12 +139,9 @@ impl Sending {
 
     /// The form's text fields.
     pub(crate) fn fields_of(&self, form: Form) -> Form {
-        let form = self
-            .strangers
-            .iter()
-            .fold(form, |form, (name, value)| {
-                form.field(&format!("{}{name}", self.namespace), &field_value(value.as_bytes()))
-            });
+        let form = self.strangers.iter().fold(form, |form, (name, value)| {
+            form.field(&format!("{}{name}", self.namespace), &field_value(value.as_bytes()))
+        });
         self.fields
             .pairs()
             .fold(form, |form, (name, value)| form.field(&self.spell(name), &field_value(value)))

@@ -101,7 +101,10 @@ impl Lab {
                 )
             })?;
             if Instant::now() >= deadline {
-                return fail(format!("expected chunk {number} to be stored in the end, got {}", answer.status));
+                return fail(format!(
+                    "expected chunk {number} to be stored in the end, got {}",
+                    answer.status
+                ));
             }
             sleep(POLL).await;
         }
@@ -245,10 +248,8 @@ impl Lab {
             Ok(elsewhere) => elsewhere,
             Err(_) => Endpoint { path: own.resolve(reference), ..own.clone() },
         };
-        let request = self
-            .request("GET", &endpoint.path)
-            .without("Tus-Resumable")
-            .set("Host", &endpoint.authority);
+        let request =
+            self.request("GET", &endpoint.path).without("Tus-Resumable").set("Host", &endpoint.authority);
         let mut wire = Wire::open(&endpoint, self.target.timeout).await?;
         let answer = wire.exchange(&request).await;
         self.note(&request, &answer);

@@ -1,5 +1,4 @@
-//! A tiny tus server for the suite's own tests. It is right in what the tests look at, but for one fault that can be
-//! switched on: so a failing case is known to fail because of that fault.
+//! A tiny tus server, right in what the tests look at.
 
 use std::{
     collections::HashMap,

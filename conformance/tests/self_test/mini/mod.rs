@@ -1,0 +1,5 @@
+//! Tiny servers, each right but for one fault that can be switched on: so a failing case is known to fail because of it.
+
+mod form;
+pub(crate) mod receiver;
+pub(crate) mod tus;
