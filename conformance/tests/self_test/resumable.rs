@@ -6,7 +6,7 @@ use resumed_conformance::{Error, Options, Report, ResumableOptions, list, run};
 
 use crate::{
     exactly,
-    mini::receiver::{self, Fault},
+    mini::{fault::Fault, receiver},
     unnoticed,
 };
 

@@ -1,12 +1,12 @@
 //! Requests that contradict themselves, or what the first request of the upload said: R12.
 
-use super::steps::{begun, refused, uploads};
+use super::steps::{WAYS, begun, refused, uploads};
 use crate::{
     case::{Case, Level, Verdict, must, should},
     client::Response,
     lab::{
         Lab,
-        resumable::{File, SUCCESSES, Sending},
+        resumable::{File, SUCCESSES},
     },
 };
 
@@ -69,13 +69,8 @@ fn bodies() -> Vec<Case> {
         ("longer", "that reaches into the next chunk", 20_000),
         ("huge", "a hundred times as long", 1_000_000),
     ];
-    let ways: [(&str, &str, fn(Sending) -> Sending); 3] = [
-        ("form", "in a form", |sending| sending),
-        ("octet", "as a body", Sending::octet),
-        ("base64", "as a data URL", Sending::base64),
-    ];
     let mut cases = Vec::new();
-    for (way, how, change) in ways {
+    for (way, how, change) in WAYS {
         for (name, what, length) in lengths {
             let what = format!("A chunk {how} {what}");
             cases.extend(contradiction(&format!("body-{way}-{name}"), &what, move |lab, file| {

@@ -1,12 +1,12 @@
 //! A chunk is there when all of its bytes are stored, and never before: R9.
 
-use super::steps::{begin, stall, start};
+use super::steps::{WAYS, begin, stall, start};
 use crate::{
     case::{Case, Level, Verdict, ensure, must, robust},
     client::Body,
     lab::{
         Lab,
-        resumable::{File, Sending, is_permanent},
+        resumable::{File, is_permanent},
     },
 };
 
@@ -18,13 +18,8 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 fn cut() -> Vec<Case> {
-    let ways: [(&str, &str, fn(Sending) -> Sending); 3] = [
-        ("form", "in a form", |sending| sending),
-        ("octet", "as a body", Sending::octet),
-        ("base64", "as a data URL", Sending::base64),
-    ];
     let mut cases = Vec::new();
-    for (way, what, change) in ways {
+    for (way, what, change) in WAYS {
         for (name, sent, hard) in [
             ("early", 900_usize, false),
             ("half", 50_000, false),

@@ -89,9 +89,12 @@ fn apart() -> Vec<Case> {
     cases
 }
 
+/// Makes another file of one.
+type Other = fn(&File) -> File;
+
 /// What somebody else does with the same identifier.
 fn isolated() -> Vec<Case> {
-    let others: [(&str, &str, fn(&File) -> File); 3] = [
+    let others: [(&str, &str, Other); 3] = [
         ("size", "and another size", |file| file.clone().holding(pattern(78, 40_000))),
         ("name", "and another name", |file| {
             let other = file.clone().named([b"other-".as_slice(), &file.name].concat());

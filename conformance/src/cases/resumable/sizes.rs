@@ -1,10 +1,7 @@
 //! How many chunks there are, and how long the last one is: R6.
 
-use super::steps::{refused, uploads};
-use crate::{
-    case::{Case, Level, must, should},
-    lab::resumable::Sending,
-};
+use super::steps::{WAYS, refused, uploads};
+use crate::case::{Case, Level, must, should};
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
@@ -69,13 +66,8 @@ pub(super) fn cases() -> Vec<Case> {
 
 /// Resumable.js asks for at least one byte unless the page allows none; its relatives send empty files.
 fn empty() -> Vec<Case> {
-    let ways: [(&str, &str, fn(Sending) -> Sending); 3] = [
-        ("form", "in a form", |sending| sending),
-        ("octet", "as a body", Sending::octet),
-        ("base64", "as a data URL", Sending::base64),
-    ];
     let mut cases = Vec::new();
-    for (name, how, change) in ways {
+    for (name, how, change) in WAYS {
         let demand = format!("A file of no bytes that is sent {how} becomes complete by its one chunk.");
         cases.push(Case::new(format!("R6-empty-{name}"), Level::Should, demand, move |lab| async move {
             let file = lab.file(0, 1_000);

@@ -11,6 +11,16 @@ use crate::{
     },
 };
 
+/// Makes another request of the stock one.
+pub(super) type Change = fn(Sending) -> Sending;
+
+/// The three ways of a chunk's bytes, each with a name and what it is called in a sentence.
+pub(super) const WAYS: [(&str, &str, Change); 3] = [
+    ("form", "in a form", |sending| sending),
+    ("octet", "as a body", Sending::octet),
+    ("base64", "as a data URL", Sending::base64),
+];
+
 /// Demands a refusal that does not pass: the client's own fault, told as such.
 pub(super) fn refused(answer: &Response, why: &str) -> Verdict {
     answer.refused(why)?;
@@ -62,7 +72,7 @@ pub(super) async fn start(lab: &Lab, request: &Request) -> Verdict<Wire> {
 }
 
 /// Either the receiver refuses what a client chose, for good and in order, or it takes the file and does it right.
-pub(super) async fn works_or_is_refused(lab: &Lab, file: &File, way: fn(Sending) -> Sending) -> Verdict {
+pub(super) async fn works_or_is_refused(lab: &Lab, file: &File, way: Change) -> Verdict {
     let answer = lab.offer(&way(lab.sending(file, 1))).await?;
     if (400..500).contains(&answer.status) {
         refused(&answer, "the receiver does not like what the client chose")?;

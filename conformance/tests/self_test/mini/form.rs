@@ -2,7 +2,7 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-use super::receiver::Fault;
+use super::fault::Fault;
 
 /// What a request says, and its chunk.
 #[derive(Default)]

@@ -10,84 +10,15 @@ use std::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use sha2::Digest as _;
 use tokio::{
-    io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
+    io::{AsyncReadExt as _, AsyncWriteExt as _, BufReader},
     net::{TcpListener, TcpStream},
 };
 
-use super::form::{self, Said, number};
-
-/// What the receiver does wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fault {
-    None,
-    // Tests.
-    SaysThere,
-    SaysNotThere,
-    SaysNotThereBy404,
-    AllowsCaching,
-    BeginsByATest,
-    // Bodies.
-    NeedsTheQuery,
-    NeedsTheForm,
-    MixesRelatives,
-    KnowsNoFlow,
-    RefusesPageParameters,
-    RefusesOctet,
-    RefusesPut,
-    RefusesBase64,
-    TakesAnyBase64,
-    CutsAtBoundaryText,
-    TrimsData,
-    TakesCutForms,
-    NeverContinues,
-    ManglesBytes,
-    // Answers.
-    Says202,
-    Says500,
-    SaysBusyFor409,
-    RepeatsMarkup,
-    ForgetsCors,
-    // Chunks.
-    KeepsCutChunks,
-    MarksEarly,
-    PutsThemInOrderOfArrival,
-    KnowsOnlySmallerRests,
-    KnowsOnlyLargerRests,
-    RefusesEmptyFiles,
-    CountsTwice,
-    // Contradictions.
-    TakesAnyNumber,
-    TakesSignsAndSpaces,
-    WrapsNumbers,
-    TakesAnyBody,
-    ReachesIntoTheNext,
-    TakesAnyCount,
-    IgnoresCurrent,
-    TakesAnotherCut,
-    TrustsTheForm,
-    // Keys and names.
-    TakesNoIdentifier,
-    KeyIsTheName,
-    KeyWithoutMarks,
-    KeyIsShort,
-    KeyIsLowercase,
-    StartsOver,
-    FilesByName,
-    BreaksAtOddNames,
-    RefusesWideNames,
-    InjectsNames,
-    // Ends.
-    CompletesEarly,
-    NeverCompletes,
-    ReopensFiles,
-    ChangesFiles,
-    NeverExpires,
-    ExpiresFinished,
-    ExpiresByItsAge,
-    TellsNoStatus,
-    IgnoresDigests,
-    KeepsWrongFiles,
-}
+use super::{
+    fault::Fault,
+    form::{self, Said, number},
+    http::{Head, body, read_head},
+};
 
 #[derive(Clone)]
 struct Upload {
@@ -149,26 +80,6 @@ fn told(status: u16) -> Answer {
     Answer { status, headers: String::new(), body: Vec::new() }
 }
 
-struct Head {
-    method: String,
-    path: String,
-    query: String,
-    headers: Vec<(String, String)>,
-}
-
-impl Head {
-    fn get(&self, name: &str) -> &str {
-        let found = self.headers.iter().find(|(present, _)| present.eq_ignore_ascii_case(name));
-        found.map_or("", |(_, value)| value.as_str())
-    }
-}
-
-async fn line(stream: &mut BufReader<TcpStream>) -> io::Result<String> {
-    let mut bytes = Vec::new();
-    stream.read_until(b'\n', &mut bytes).await?;
-    Ok(String::from_utf8_lossy(&bytes).trim_end_matches(['\r', '\n']).to_owned())
-}
-
 /// One chunk's parameters, checked.
 struct Chunk {
     key: String,
@@ -200,17 +111,7 @@ impl Server {
 
     /// Answers one request; `true`: another one may follow.
     async fn serve(&self, stream: &mut BufReader<TcpStream>) -> io::Result<bool> {
-        let first = line(stream).await?;
-        let mut words = first.split(' ').map(ToOwned::to_owned);
-        let (Some(method), Some(target)) = (words.next(), words.next()) else { return Ok(false) };
-        let (path, query) = target.split_once('?').unwrap_or((&target, ""));
-        let mut headers = Vec::new();
-        loop {
-            let next = line(stream).await?;
-            let Some((name, value)) = next.split_once(':') else { break };
-            headers.push((name.to_owned(), value.trim().to_owned()));
-        }
-        let head = Head { method, path: path.to_owned(), query: query.to_owned(), headers };
+        let Some(head) = read_head(stream).await? else { return Ok(false) };
         if !head.get("Expect").is_empty() && self.fault != Fault::NeverContinues {
             stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await?;
         }
@@ -563,33 +464,4 @@ fn same(one: &Upload, other: &Upload) -> bool {
     let path = one.path == other.path || one.path.is_empty() || other.path.is_empty();
     path && (&one.name, one.total, one.chunk, one.count)
         == (&other.name, other.total, other.chunk, other.count)
-}
-
-/// The body as far as it came, and whether that is all of it.
-async fn body(head: &Head, stream: &mut BufReader<TcpStream>) -> io::Result<(Vec<u8>, bool)> {
-    let mut body = Vec::new();
-    if head.get("Transfer-Encoding").eq_ignore_ascii_case("chunked") {
-        loop {
-            let Ok(size) = usize::from_str_radix(&line(stream).await?, 16) else { return Ok((body, false)) };
-            let mut piece = vec![0; size + 2];
-            if stream.read_exact(&mut piece).await.is_err() {
-                return Ok((body, false));
-            }
-            if size == 0 {
-                return Ok((body, true));
-            }
-            piece.truncate(size);
-            body.extend(piece);
-        }
-    }
-    let announced = head.get("Content-Length").parse().unwrap_or(0);
-    let mut piece = vec![0_u8; 65_536];
-    while body.len() < announced {
-        let wanted = (announced - body.len()).min(piece.len());
-        let Ok(count @ 1..) = stream.read(piece.get_mut(..wanted).unwrap_or_default()).await else {
-            return Ok((body, false));
-        };
-        body.extend_from_slice(piece.get(..count).unwrap_or_default());
-    }
-    Ok((body, true))
 }
