@@ -7,6 +7,7 @@
 mod args;
 mod file;
 mod help;
+mod man;
 mod origin;
 mod refusal;
 mod report;
@@ -44,6 +45,8 @@ pub enum Invocation {
     },
     /// Look at uploads, or after them.
     Admin(Box<Admin>),
+    /// Say something that is known beforehand: completions, the manual page.
+    Print(Vec<u8>),
 }
 
 /// A command for whoever keeps the uploads.
@@ -98,9 +101,9 @@ fn wants_colour() -> bool {
 }
 
 /// Writes an answer on standard output.
-pub fn say(text: &str) {
+pub fn say(text: impl AsRef<[u8]>) {
     // A reader that has seen enough (`resumed --help | head`) is no error.
-    let _ = std::io::stdout().write_all(text.as_bytes());
+    let _ = std::io::stdout().write_all(text.as_ref());
 }
 
 /// The same, where the writer wants to know whether anybody still reads.
@@ -160,6 +163,12 @@ pub fn read(argv: impl IntoIterator<Item = OsString>) -> Result<Invocation, Fare
         Some(Command::List(args)) => Invocation::Admin(Box::new(Admin::List(args))),
         Some(Command::Show(args)) => Invocation::Admin(Box::new(Admin::Show(args))),
         Some(Command::Fsck(args)) => Invocation::Admin(Box::new(Admin::Fsck(args))),
+        Some(Command::Completions { shell }) => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut command(), "resumed", &mut script);
+            Invocation::Print(script)
+        }
+        Some(Command::Man) => Invocation::Print(man::page()),
     })
 }
 

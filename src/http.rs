@@ -128,6 +128,7 @@ pub fn log_fault(error: &UploadError) {
         let reason = match cause {
             StoreError::Damaged(how) => how.clone(),
             StoreError::Io(doing, error) => format!("can't {doing}: {error}"),
+            StoreError::Unsynced(error) => format!("can't sync data: {error}"),
             StoreError::NotFound | StoreError::NoSpace => cause.to_string(),
         };
         tracing::error!(reason, "{error}");

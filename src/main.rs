@@ -21,6 +21,10 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Ok(Invocation::Admin(command)) => admin::run(*command),
+        Ok(Invocation::Print(text)) => {
+            cli::say(text);
+            ExitCode::SUCCESS
+        }
         Err(farewell) => farewell.say(),
     }
 }

@@ -36,6 +36,9 @@ pub enum StoreError {
     /// The disk, or what the daemon may use of it, is full. Passes when somebody makes room.
     #[error("there is no room left for this upload")]
     NoSpace,
+    /// What was written could not be made durable, and may be there or not.
+    #[error("the disk did not take what was written")]
+    Unsynced(#[source] io::Error),
     /// What is stored contradicts itself; the text says how, for the log.
     #[error("the stored upload is damaged")]
     Damaged(String),
@@ -63,14 +66,26 @@ pub trait Store: Clone + Send + Sync + 'static {
     /// Reads an upload as it was last saved.
     fn peek(&self, id: UploadId) -> impl Future<Output = Result<Upload, StoreError>> + Send;
 
-    /// Records an upload as it is now.
-    fn save(&self, upload: &Upload) -> impl Future<Output = Result<(), StoreError>> + Send + 'static;
+    /// Records an upload as it is now. What `written` has written is durable before the record speaks of it.
+    ///
+    /// # Errors
+    /// [`StoreError::Unsynced`] when nobody knows what of it is on the disk; the record is the old one then.
+    fn save(
+        &self,
+        upload: &Upload,
+        written: Option<&Self::Writer>,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send + 'static;
 
     /// Opens an upload for adding bytes at its offset.
     fn writer(&self, upload: &Upload) -> impl Future<Output = Result<Self::Writer, StoreError>> + Send;
 
-    /// Makes an upload that has all its bytes complete, and its file visible unless it is partial.
-    fn publish(&self, upload: Upload) -> impl Future<Output = Result<Upload, StoreError>> + Send;
+    /// Makes an upload that has all its bytes complete, and its file visible unless it is partial. `written` as in
+    /// [`save`](Self::save).
+    fn publish(
+        &self,
+        upload: Upload,
+        written: Option<&Self::Writer>,
+    ) -> impl Future<Output = Result<Upload, StoreError>> + Send;
 
     /// Fills a final upload with the bytes of its parts and publishes it.
     fn assemble(
@@ -104,9 +119,6 @@ pub trait Store: Clone + Send + Sync + 'static {
 pub trait Writer: Send + 'static {
     /// Writes the next bytes. Answers how many were written, also when not all could be.
     fn write(&mut self, batch: Vec<Bytes>) -> impl Future<Output = Written> + Send + 'static;
-
-    /// Resolves once everything that was written before the call is as durable as the store promises.
-    fn sync(&self) -> impl Future<Output = Result<(), StoreError>> + Send + 'static;
 
     /// Forgets what was written from `offset` on, and goes on there.
     fn rewind(&mut self, offset: u64) -> impl Future<Output = Result<(), StoreError>> + Send;

@@ -253,13 +253,13 @@ impl<S: Store> Uploads<S> {
 
     /// Publishes an upload that has all its bytes.
     async fn complete(&self, upload: Upload) -> Result<Upload, UploadError> {
-        let upload = self.inner.store.publish(upload).await?;
+        let upload = self.inner.store.publish(upload, None).await?;
         self.note_completion(&upload);
         Ok(upload)
     }
 
     fn note_completion(&self, upload: &Upload) {
-        if let State::Complete { file } = &upload.state {
+        if let State::Complete { file, .. } = &upload.state {
             tracing::info!(id = %upload.id, bytes = upload.offset, file, "complete");
         }
         if upload.kind == Kind::Partial {

@@ -134,8 +134,13 @@ impl Connection {
         self.answer(false)
     }
 
+    /// Sends bytes as they are.
+    pub(crate) fn send(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        Ok(self.stream.write_all(bytes)?)
+    }
+
     /// Reads one response: nothing of a next one is there, since the next request is not sent yet.
-    fn answer(&mut self, to_head: bool) -> Result<Answer, Failure> {
+    pub(crate) fn answer(&mut self, to_head: bool) -> Result<Answer, Failure> {
         self.received.clear();
         let head_length = loop {
             if let Some(length) = head::head_length(&self.received) {

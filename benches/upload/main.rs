@@ -2,6 +2,7 @@
 //! run. See ../README.md for how to run it and how to read it.
 
 #[path = "../support/mod.rs"]
+#[allow(dead_code, reason = "each bench uses a part of it")]
 mod support;
 
 mod options;

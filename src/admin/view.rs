@@ -69,7 +69,7 @@ impl View {
                 modified: Some(upload.modified),
                 expires: upload.expiry(),
                 file: match &upload.state {
-                    State::Complete { file } => file.clone(),
+                    State::Complete { file, .. } => file.clone(),
                     _ => None,
                 },
                 parts: match &upload.kind {
@@ -105,8 +105,8 @@ fn state(upload: &Upload, now: Timestamp) -> &'static str {
         State::Filling(_) => "filling",
         State::Verifying => "verifying",
         State::Assembling => "assembling",
-        State::Complete { file: None } => "part",
-        State::Complete { file: Some(_) } => "complete",
+        State::Complete { file: None, .. } => "part",
+        State::Complete { file: Some(_), .. } => "complete",
     }
 }
 

@@ -49,6 +49,14 @@ pub(super) enum Command {
     Show(ShowArgs),
     /// Look through the data directory for what is wrong, and mend it
     Fsck(FsckArgs),
+    /// Print the completions of a shell
+    Completions {
+        /// bash, elvish, fish, powershell or zsh
+        #[arg(value_name = "SHELL", hide_possible_values = true)]
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    Man,
 }
 
 /// Where the uploads are.

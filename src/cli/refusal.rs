@@ -92,7 +92,16 @@ fn allowed(error: &Error) -> &[String] {
 fn problem(error: &Error) -> String {
     match std::error::Error::source(error) {
         Some(problem) => problem.to_string(),
-        None => format!("is not known; give {}", allowed(error).join(" or ")),
+        None => format!("is not known; give {}", listed(allowed(error))),
+    }
+}
+
+/// `a, b or c`.
+fn listed(names: &[String]) -> String {
+    match names.split_last() {
+        Some((last, before)) if !before.is_empty() => format!("{} or {last}", before.join(", ")),
+        Some((only, _)) => only.clone(),
+        None => String::new(),
     }
 }
 

@@ -47,11 +47,11 @@ impl Places {
         let wanted = u64::from(limits.max_connections);
         // A connection with an upload has two files open, and the daemon needs a few for itself.
         let possible = descriptors.map_or(wanted, |open| (open.saturating_sub(64) / 2).max(1));
-        if possible < wanted {
+        if possible < wanted / 2 {
             tracing::warn!(
                 wanted,
                 possible,
-                "--max-connections is more than the limit on open files allows; raise that (LimitNOFILE=)"
+                "the limit on open files allows far fewer connections than --max-connections; raise it (LimitNOFILE=)"
             );
         }
         let peers = Peers {

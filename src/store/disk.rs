@@ -23,6 +23,7 @@ mod pool;
 mod publish;
 mod read;
 mod recover;
+mod saving;
 mod scan;
 mod shared_sync;
 mod sidecar;
@@ -32,18 +33,20 @@ mod suspects;
 mod writer;
 
 use std::collections::HashSet;
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata};
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
+use jiff::{SignedDuration, Timestamp};
 use rustix::fs::{FlockOperation, flock};
 use tokio::sync::mpsc;
 
 use self::durable::Durable;
 use self::layout::Layout;
+use self::saving::Saving;
 use self::sidecar::Sidecar;
 use self::space::Space;
 use self::suspects::Suspects;
@@ -71,6 +74,7 @@ struct Shared {
     claimed: Mutex<HashSet<PathBuf>>,
     space: Arc<Space>,
     suspects: Arc<Suspects>,
+    saving: Saving,
     /// Keeps a second daemon out of the directory, as long as it is open. `None`: for looking only.
     _lock: Option<File>,
 }
@@ -139,6 +143,7 @@ impl Shared {
             claimed: Mutex::default(),
             space: Arc::new(Space::new(File::open(dir)?, reserve, assemble::shares_blocks(dir))),
             suspects: Arc::default(),
+            saving: Saving::default(),
             _lock: None,
         })
     }
@@ -160,10 +165,13 @@ impl Shared {
     fn open_complete(&self, upload: &Upload) -> Result<File, StoreError> {
         let own = File::open(self.data_path(upload.id));
         let opened = match (&upload.state, own) {
-            (State::Complete { file: Some(name) }, Err(_)) => File::open(self.files.join(name)),
+            (State::Complete { file: Some(name), .. }, Err(_)) => File::open(self.files.join(name)),
             (_, own) => own,
         };
-        opened.map_err(|error| absent(error, "open"))
+        let file = opened.map_err(|error| absent(error, "open"))?;
+        let metadata = file.metadata().map_err(|error| fault("look at the data", error))?;
+        // Somebody replaced or changed it; what lies there is not this upload.
+        if is_file_of(upload, &metadata) { Ok(file) } else { Err(StoreError::NotFound) }
     }
 
     fn read_sidecar(&self, id: UploadId) -> Result<Sidecar, StoreError> {
@@ -171,29 +179,51 @@ impl Shared {
         Sidecar::from_json(&json, id).map_err(StoreError::Damaged)
     }
 
-    /// Puts the sidecar in place; its name is durable after the shard's sync.
-    fn stage_sidecar(&self, upload: &Upload) -> Result<(), StoreError> {
+    /// Puts the sidecar in place, once `written` is synced; its name is durable after the shard's sync.
+    fn stage_sidecar(&self, upload: &Upload, written: Option<&File>) -> Result<(), StoreError> {
         let json = Sidecar::new(upload, self.epoch.as_deref().unwrap_or_default())
             .to_json()
             .map_err(|error| fault("write the sidecar", error.into()))?;
         let path = self.sidecar_path(upload.id);
-        self.durable.replace(&path, &json).map_err(|error| fault("write the sidecar", error))?;
+        match written {
+            None => self.durable.replace(&path, &json),
+            Some(file) => {
+                let sync = || self.durable.sync_data(file);
+                let (synced, placed) = self.durable.replace_beside(&path, &json, sync);
+                synced.map_err(StoreError::Unsynced)?;
+                placed
+            }
+        }
+        .map_err(|error| fault("write the sidecar", error))?;
         self.space.note(upload);
         Ok(())
     }
 
-    fn save(&self, upload: &Upload) -> Result<(), StoreError> {
-        self.stage_sidecar(upload)?;
+    fn save(&self, upload: &Upload, written: Option<&File>) -> Result<(), StoreError> {
+        self.stage_sidecar(upload, written)?;
         self.sync_shard(upload.id)
     }
 
     /// The upload as it was last saved. What may not have been saved durably is not told.
     fn peek(&self, id: UploadId) -> Result<Upload, StoreError> {
         let upload = self.read_sidecar(id)?.into_upload();
-        if self.suspects.contains(id) {
-            self.sync_shard(id)?;
+        // In this order: a save that has failed leaves a suspect behind before it ends.
+        if !self.saving.contains(id) && !self.suspects.contains(id) {
+            return Ok(upload);
         }
-        Ok(upload)
+        self.saving.alone(id, || {
+            let upload = self.read_sidecar(id)?.into_upload();
+            if self.suspects.contains(id) {
+                // Written anew, so that it is synced anew. To sync the same again would prove nothing.
+                self.save(&upload, None)?;
+            }
+            Ok(upload)
+        })
+    }
+
+    /// Changes an upload's record, and remembers if that failed.
+    fn change<T>(&self, id: UploadId, work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+        self.saving.alone(id, || self.suspects.watch(id, work()))
     }
 
     fn sync_shard(&self, id: UploadId) -> Result<(), StoreError> {
@@ -221,30 +251,33 @@ impl Shared {
                 return Err(fault);
             }
             upload.offset += written.bytes;
-            self.durable.sync_data(file).map_err(|error| fault("sync data", error))?;
         }
+        let written = (upload.offset > 0).then_some(file);
         if upload.has_all_bytes() && upload.state == State::Receiving {
-            return self.publish_new(upload);
+            return self.publish_new(upload, written);
         }
-        self.save(&upload)?;
+        self.save(&upload, written)?;
         Ok(upload)
     }
 
     fn remove(&self, upload: &Upload) -> Result<(), StoreError> {
-        // The sidecar goes first: without it nobody finds the upload again, and what a crash leaves is an orphan that
-        // the next start clears away.
         let gone = |result: io::Result<()>| result.map_err(|error| fault("remove", error));
-        gone(self.durable.remove(&self.sidecar_path(upload.id)))?;
-        self.space.forget(upload.id);
-        self.suspects.clear(upload.id);
-        if let State::Complete { file: Some(name) } = &upload.state {
+        // A finished file goes before the sidecar that leads to it: cut off in between, its client can still find the
+        // upload and ask again. The other way round the file would stay for ever, and its client would hear that it is
+        // gone.
+        if let State::Complete { file: Some(name), .. } = &upload.state {
             let path = self.files.join(name);
             // Somebody may have put another file there since.
-            if fs::metadata(&path).is_ok_and(|file| file.len() == upload.offset) {
+            if fs::metadata(&path).is_ok_and(|file| is_file_of(upload, &file)) {
                 gone(self.durable.remove(&path))?;
                 gone(path.parent().map_or(Ok(()), |dir| self.durable.sync_dir(dir)))?;
             }
         }
+        // Bytes that are not published go after it: without the sidecar nobody finds them again, and what a crash
+        // leaves is an orphan that the next start clears away.
+        gone(self.durable.remove(&self.sidecar_path(upload.id)))?;
+        self.space.forget(upload.id);
+        self.suspects.clear(upload.id);
         gone(self.durable.remove(&self.data_path(upload.id)))?;
         if let Some(key) = upload.key
             && self.lookup(key)? == Some(upload.id)
@@ -264,16 +297,20 @@ impl Store for Disk {
     }
 
     async fn load(&self, id: UploadId) -> Result<Upload, StoreError> {
-        self.run(move |shared| shared.recover(id)).await
+        self.run(move |shared| shared.saving.alone(id, || shared.recover(id))).await
     }
 
     async fn peek(&self, id: UploadId) -> Result<Upload, StoreError> {
         self.run(move |shared| shared.peek(id)).await
     }
 
-    fn save(&self, upload: &Upload) -> impl Future<Output = Result<(), StoreError>> + Send + 'static {
-        let upload = upload.clone();
-        self.run(move |shared| shared.suspects.watch(upload.id, shared.save(&upload)))
+    fn save(
+        &self,
+        upload: &Upload,
+        written: Option<&DiskWriter>,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send + 'static {
+        let (upload, written) = (upload.clone(), written.map(DiskWriter::file));
+        self.run(move |shared| shared.change(upload.id, || shared.save(&upload, written.as_deref())))
     }
 
     async fn writer(&self, upload: &Upload) -> Result<DiskWriter, StoreError> {
@@ -284,29 +321,24 @@ impl Store for Disk {
             let file = fs::OpenOptions::new().read(true).write(true).open(shared.data_path(id));
             let file = file.map_err(|error| fault("open for writing", error))?;
             let promise = Promise { space: Arc::clone(&shared.space), id, length };
-            let suspects = Arc::clone(&shared.suspects);
-            Ok(DiskWriter::new(file, Arc::clone(&shared.durable), promise, suspects, offset))
+            Ok(DiskWriter::new(file, Arc::clone(&shared.durable), promise, offset))
         })
         .await
     }
 
-    async fn publish(&self, upload: Upload) -> Result<Upload, StoreError> {
-        self.run(move |shared| shared.suspects.watch(upload.id, shared.publish(upload))).await
+    async fn publish(&self, upload: Upload, written: Option<&DiskWriter>) -> Result<Upload, StoreError> {
+        let written = written.map(DiskWriter::file);
+        self.run(move |shared| shared.change(upload.id, || shared.publish(upload, written.as_deref()))).await
     }
 
     async fn assemble(&self, upload: Upload, parts: Vec<Upload>) -> Result<Upload, StoreError> {
-        self.run(move |shared| shared.suspects.watch(upload.id, shared.assemble(upload, &parts))).await
+        self.run(move |shared| shared.change(upload.id, || shared.assemble(upload, &parts))).await
     }
 
     async fn read(&self, upload: &Upload, range: Range<u64>) -> Result<ByteStream, StoreError> {
         let upload = upload.clone();
         self.run(move |shared| {
             let file = shared.open_complete(&upload)?;
-            let len = file.metadata().map_err(|error| fault("open", error))?.len();
-            if len != upload.offset {
-                // Somebody replaced or changed it; what lies there is not this upload.
-                return Err(StoreError::NotFound);
-            }
             Ok(read::stream(file, range))
         })
         .await
@@ -314,7 +346,7 @@ impl Store for Disk {
 
     async fn remove(&self, upload: &Upload) -> Result<(), StoreError> {
         let upload = upload.clone();
-        self.run(move |shared| shared.remove(&upload)).await
+        self.run(move |shared| shared.saving.alone(upload.id, || shared.remove(&upload))).await
     }
 
     async fn lookup(&self, key: ClientKey) -> Result<Option<UploadId>, StoreError> {
@@ -328,6 +360,24 @@ impl Store for Disk {
     fn unfinished(&self) -> mpsc::Receiver<(UploadId, Result<Upload, StoreError>)> {
         scan::unfinished(Arc::clone(&self.shared))
     }
+}
+
+/// When a file's bytes were last changed.
+fn changed(file: &Metadata) -> Option<Timestamp> {
+    Timestamp::try_from(file.modified().ok()?).ok()
+}
+
+/// Whether this is the finished file of an upload, as far as anybody can tell: somebody may have taken it away and put
+/// another one there, or another upload of the same name came to lie there then.
+fn is_file_of(upload: &Upload, file: &Metadata) -> bool {
+    let same_age = match (&upload.state, changed(file)) {
+        (State::Complete { changed: Some(recorded), .. }, Some(found)) => {
+            // Some file systems keep whole seconds, and round when they write them.
+            recorded.duration_since(found).abs() <= SignedDuration::from_secs(2)
+        }
+        _ => true,
+    };
+    same_age && file.len() == upload.offset
 }
 
 /// Runs blocking work on a disk thread, to its end.

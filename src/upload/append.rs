@@ -67,7 +67,7 @@ impl<S: Store> Uploads<S> {
         }
         if declared {
             // Once told it never changes, so it is on the disk before the first byte is.
-            self.inner.store.save(&upload).await?;
+            self.inner.store.save(&upload, None).await?;
         }
         let writer = self.writer_at_the_end(&mut upload).await?;
         let (progress, asks) = Progress::new(upload.offset);
@@ -86,11 +86,11 @@ impl<S: Store> Uploads<S> {
         let State::Filling(chunks) = &mut upload.state else { return self.inner.store.writer(upload).await };
         // In this order a crash finds nothing that is recorded and not there.
         chunks.forget_beyond(upload.offset);
-        self.inner.store.save(upload).await?;
+        self.inner.store.save(upload, None).await?;
         let mut writer = self.inner.store.writer(upload).await?;
         writer.rewind(upload.offset).await?;
         upload.state = State::Receiving;
-        self.inner.store.save(upload).await?;
+        self.inner.store.save(upload, None).await?;
         Ok(writer)
     }
 
@@ -177,30 +177,27 @@ impl<S: Store> Uploads<S> {
         let now = Timestamp::now();
         let floor = reception.told();
         let (mut upload, mut writer, written) = reception.into_parts();
-        if let Err(error) = writer.sync().await {
-            // After a failed sync nobody knows what is on the disk, and a second one would say "fine". Only what was
-            // synced before counts.
-            let _ = writer.rewind(floor).await;
-            return Err(error.into());
-        }
         let came = written > upload.offset;
         upload.offset = written;
         upload.state = State::Receiving;
         if came {
             (upload.modified, upload.expires) = (now, self.expiry_from(now, upload.key));
         }
-        match flushed {
-            Ok(()) if upload.has_all_bytes() => self.complete(upload).await,
-            Ok(()) => {
-                self.inner.store.save(&upload).await?;
-                Ok(upload)
-            }
-            Err(error) => {
-                // On a full disk the sidecar may not be written either; then the data file's size tells the offset.
-                let _ = self.inner.store.save(&upload).await;
-                Err(error.into())
-            }
+        let kept = if flushed.is_ok() && upload.has_all_bytes() {
+            self.inner
+                .store
+                .publish(upload, Some(&writer))
+                .await
+                .inspect(|upload| self.note_completion(upload))
+        } else {
+            self.inner.store.save(&upload, Some(&writer)).await.map(|()| upload)
+        };
+        if let Err(StoreError::Unsynced(_)) = &kept {
+            // Nobody knows what is on the disk, and a second sync would say "fine". Only what was synced before counts.
+            let _ = writer.rewind(floor).await;
         }
+        flushed?;
+        Ok(kept?)
     }
 
     /// Forgets the body, down to what was told to somebody meanwhile, and answers the error that made it so.
@@ -216,8 +213,7 @@ impl<S: Store> Uploads<S> {
         upload.state = State::Receiving;
         let discarded = async {
             writer.rewind(floor).await?;
-            writer.sync().await?;
-            self.inner.store.save(&upload).await
+            self.inner.store.save(&upload, Some(&writer)).await
         };
         match discarded.await {
             Ok(()) => error,

@@ -142,13 +142,18 @@ pub enum UploadError {
     Storage(#[source] StoreError),
 }
 
+fn is_full(error: &std::io::Error) -> bool {
+    matches!(error.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)
+}
+
 impl From<StoreError> for UploadError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::NotFound => Self::NotFound,
             StoreError::NoSpace => Self::NoSpace,
             error @ StoreError::Damaged(_) => Self::Damaged(error),
-            error @ StoreError::Io(..) => Self::Storage(error),
+            StoreError::Unsynced(error) if is_full(&error) => Self::NoSpace,
+            error @ (StoreError::Io(..) | StoreError::Unsynced(_)) => Self::Storage(error),
         }
     }
 }

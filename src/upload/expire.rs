@@ -17,8 +17,8 @@ use crate::store::{Store, StoreError};
 /// The wall clock may be set; it is looked at this often at least.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
 
-/// How long an upload that is due but in use is left alone.
-const IN_USE: Duration = Duration::from_secs(60);
+/// How long an upload that is due but in use is left alone: most use is a HEAD's millisecond.
+const IN_USE: Duration = Duration::from_secs(10);
 
 /// What may expire when.
 #[derive(Default)]
@@ -84,7 +84,7 @@ impl<S: Store> Uploads<S> {
                         self.resume_assembly(&upload);
                     }
                     self.inner.agenda.note(&upload);
-                    let is_part = matches!(&upload.state, State::Complete { file: None });
+                    let is_part = matches!(&upload.state, State::Complete { file: None, .. });
                     if !is_part && (upload.is_complete() || upload.has_all_bytes()) {
                         // All its bytes are there, and its publication was cut off: to look at it takes that up.
                         if let Err(error) = self.inspect(id).await {

@@ -61,6 +61,10 @@ pub enum State {
     Complete {
         /// Where the store published it, relative to its finished files; partial uploads are never published.
         file: Option<String>,
+        /// When the published file was last changed, which its publication does not do. Another file that somebody put
+        /// in its place since, or another upload's, is told by this.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        changed: Option<Timestamp>,
     },
 }
 

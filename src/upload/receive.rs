@@ -242,7 +242,7 @@ impl<S: Store, B: Pieces> Reception<S, B> {
         if self.is_verified() && !self.marked {
             // From here on bytes lie beyond the offset that may have to go again, also after a crash.
             let marked = Upload { state: State::Verifying, ..self.upload.clone() };
-            self.store.save(&marked).await?;
+            self.store.save(&marked, None).await?;
             self.marked = true;
         }
         let batch = self.batch.take();
@@ -271,11 +271,7 @@ impl<S: Store, B: Pieces> Reception<S, B> {
     fn begin_checkpoint(&mut self) {
         self.last_checkpoint = self.written;
         let reached = Upload { offset: self.written, ..self.upload.clone() };
-        let (synced, store) = (self.writer.sync(), self.store.clone());
-        let save = async move {
-            synced.await?;
-            store.save(&reached).await
-        };
+        let save = self.store.save(&reached, Some(&self.writer));
         self.checkpoint = Some((self.written, Box::pin(save)));
     }
 
@@ -286,8 +282,8 @@ impl<S: Store, B: Pieces> Reception<S, B> {
         }
         self.flush().await?;
         self.last_checkpoint = self.written;
-        self.writer.sync().await?;
-        self.store.save(&Upload { offset: self.written, ..self.upload.clone() }).await?;
+        let reached = Upload { offset: self.written, ..self.upload.clone() };
+        self.store.save(&reached, Some(&self.writer)).await?;
         self.told = self.written;
         Ok(self.told)
     }

@@ -191,6 +191,25 @@ fn a_file_that_was_taken_away_is_gone_and_its_upload_stays_complete() {
 }
 
 #[test]
+fn an_upload_that_took_the_name_of_one_taken_away_is_not_handed_out_for_it() {
+    let daemon = Daemon::start(&[]);
+    let file = daemon.path().join("files").join("a.txt");
+    let first = daemon.upload(&filename("a.txt"), b"the first one's secret");
+    fs::rename(&file, daemon.beside("taken.txt")).unwrap();
+    // Its file was last changed a while ago, by the clock of the file system.
+    let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(3600);
+    let second = daemon.upload(&filename("a.txt"), b"the other one's secret");
+    assert!(daemon.files().contains_key("a.txt"), "the name is free again");
+    let published = fs::File::options().write(true).open(&file).unwrap();
+    published.set_modified(long_ago).unwrap();
+
+    daemon.ask("GET", &first, "", b"").expect_code(410, "ERR_FILE_GONE");
+    daemon.ask("DELETE", &first, "", b"").expect(204);
+    assert_eq!(daemon.files()["a.txt"], b"the other one's secret");
+    daemon.head(&second).expect(200);
+}
+
+#[test]
 fn deletion_takes_the_finished_file_along() {
     let daemon = Daemon::start(&[]);
     let upload = daemon.upload(&filename("a.txt"), ALPHABET);

@@ -212,8 +212,17 @@ impl Daemon {
         data
     }
 
+    pub(crate) fn pid(&self) -> Pid {
+        Pid::from_child(&self.process.child)
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.process.child), signal).unwrap();
+        kill_process(self.pid(), signal).unwrap();
+    }
+
+    /// Waits until the process has ended, as it was told to.
+    pub(crate) fn wait_for_end(&mut self) {
+        self.process.child.wait().unwrap();
     }
 
     /// Whether the process still runs.

@@ -9,7 +9,9 @@ use serde_json::{Value, json};
 /// A data directory that goes with the test. It lies beside the build, because a temporary directory may be in memory,
 /// where nothing is like on a disk.
 pub(crate) struct DataDir {
-    dir: tempfile::TempDir,
+    dir: PathBuf,
+    /// `None`: it lies in a directory of somebody else's.
+    _removed_with_it: Option<tempfile::TempDir>,
 }
 
 impl DataDir {
@@ -23,18 +25,36 @@ impl DataDir {
         this
     }
 
+    /// The same in memory, if the machine has such a place: for thousands of files, where a disk would only be slow.
+    pub(crate) fn in_memory() -> Self {
+        let memory = Path::new("/dev/shm");
+        let this = if memory.is_dir() {
+            Self { dir: tempfile::tempdir_in(memory).unwrap() }
+        } else {
+            Self::missing()
+        };
+        fs::create_dir(this.path()).unwrap();
+        this
+    }
+
     /// A directory that the daemon has to make.
     pub(crate) fn missing() -> Self {
-        Self { dir: tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap() }
+        let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        Self { dir: dir.path().to_owned(), _removed_with_it: Some(dir) }
+    }
+
+    /// The data directory in a directory that is there and stays there, on a file system of the test's choice.
+    pub(crate) fn inside(dir: &Path) -> Self {
+        Self { dir: dir.to_owned(), _removed_with_it: None }
     }
 
     pub(crate) fn path(&self) -> PathBuf {
-        self.dir.path().join("data")
+        self.dir.join("data")
     }
 
     /// A place beside the data directory.
     pub(crate) fn beside(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
+        self.dir.join(name)
     }
 
     fn upload_path(&self, id: &str, extension: &str) -> PathBuf {
@@ -80,7 +100,7 @@ impl DataDir {
     /// Every file of the test, by its path beside the data directory.
     pub(crate) fn everything(&self) -> Vec<String> {
         let mut found = BTreeMap::new();
-        collect(self.dir.path(), self.dir.path(), &mut found);
+        collect(&self.dir, &self.dir, &mut found);
         found.into_keys().collect()
     }
 

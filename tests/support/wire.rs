@@ -128,8 +128,18 @@ impl Wire {
     /// Sends a request's head, with the length of a body that follows.
     #[track_caller]
     pub(crate) fn send_head(&mut self, method: &str, path: &str, headers: &str, len: Option<usize>) {
+        self.try_send_head(method, path, headers, len).unwrap();
+    }
+
+    pub(crate) fn try_send_head(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &str,
+        len: Option<usize>,
+    ) -> io::Result<()> {
         self.last_was_head = method == "HEAD" || headers.contains("X-HTTP-Method-Override: HEAD");
-        self.send(head(method, path, headers, len));
+        self.try_send(head(method, path, headers, len))
     }
 
     /// Sends one piece of a chunked body.

@@ -29,10 +29,9 @@ impl Shared {
             copied.map_err(|error| fault("assemble", error))?;
             offset += part.offset;
         }
-        self.durable.sync_data(&file).map_err(|error| fault("sync data", error))?;
         upload.offset = offset;
         upload.length = Length::Known(offset);
-        self.publish(upload)
+        self.publish(upload, Some(&file))
     }
 }
 

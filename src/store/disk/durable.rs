@@ -14,6 +14,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 
 use rustix::fs::{CWD, FallocateFlags, RenameFlags, fallocate, renameat_with};
 
@@ -112,27 +113,57 @@ impl Durable {
     /// Puts `contents` in the place of the file `path`, all or nothing. The new name is durable only after
     /// [`sync_dir`](Self::sync_dir).
     pub(super) fn replace(&self, path: &Path, contents: &[u8]) -> io::Result<()> {
-        match self.try_replace(path, contents) {
-            Err(error) if is_full(&error) => {
-                self.with_spare(|| self.try_replace(path, contents)).unwrap_or(Err(error))
-            }
-            result => result,
-        }
+        self.replace_beside(path, contents, || Ok::<_, io::Error>(())).1
     }
 
-    fn try_replace(&self, path: &Path, contents: &[u8]) -> io::Result<()> {
+    /// The same beside other work, and in place only if that went well. Two syncs at once cost little more than one.
+    /// Answers how both went; the second is not tried when the first failed.
+    pub(super) fn replace_beside<E: Send>(
+        &self,
+        path: &Path,
+        contents: &[u8],
+        work: impl FnOnce() -> Result<(), E> + Send,
+    ) -> (Result<(), E>, io::Result<()>) {
         let staged = path.with_extension("json.new");
-        let result = (|| {
-            let mut file = File::create(&staged)?;
-            file.write_all(contents)?;
-            self.sync_data(&file)?;
-            fs::rename(&staged, path)
-        })();
-        if result.is_err() {
+        let (worked, stage) = self.both(work, || self.stage(&staged, contents));
+        let placed = match (&worked, stage) {
+            (Err(_), _) => Err(io::ErrorKind::Interrupted.into()),
+            (Ok(()), Err(error)) if is_full(&error) => {
+                self.with_spare(|| self.stage(&staged, contents)).unwrap_or(Err(error))
+            }
+            (Ok(()), stage) => stage,
+        };
+        let placed = placed.and_then(|()| fs::rename(&staged, path));
+        if placed.is_err() {
             // Nothing was acknowledged for it; a leftover would only take room.
             let _ = fs::remove_file(&staged);
         }
-        result
+        (worked, placed)
+    }
+
+    fn stage(&self, path: &Path, contents: &[u8]) -> io::Result<()> {
+        let mut file = File::create(path)?;
+        file.write_all(contents)?;
+        self.sync_data(&file)
+    }
+
+    /// Does two things that wait for the device, at once.
+    pub(super) fn both<A: Send, B>(
+        &self,
+        one: impl FnOnce() -> A + Send,
+        other: impl FnOnce() -> B,
+    ) -> (A, B) {
+        if !self.syncs {
+            return (one(), other());
+        }
+        while_waiting(|| {
+            thread::scope(|scope| {
+                let one = scope.spawn(one);
+                let other = other();
+                let one = one.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+                (one, other)
+            })
+        })
     }
 
     /// Moves a file to a name that nobody has. Durable only after [`sync_dir`](Self::sync_dir) of both directories.

@@ -10,7 +10,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::{DiskOptions, Shared, fault, lock};
+use super::{DiskOptions, Shared, fault, is_file_of, lock};
 use crate::store::StoreError;
 use crate::upload::{ClientKey, State, Upload, UploadId};
 
@@ -260,7 +260,7 @@ impl Check<'_> {
             }
         };
         let stored = fs::metadata(self.shared.data_path(id)).ok().map(|data| data.len());
-        if let State::Complete { file: Some(name) } = &upload.state {
+        if let State::Complete { file: Some(name), .. } = &upload.state {
             return self.diagnose_finished(&upload, name, stored);
         }
         let Some(stored) = stored else { return (Standing::Unfinished, Some(Fault::NoData)) };
@@ -289,8 +289,7 @@ impl Check<'_> {
         if stored.is_some() {
             return (Standing::Finished, Some(Fault::Unpublished));
         }
-        let len = fs::metadata(self.shared.files.join(name)).map(|file| file.len());
-        if len.ok() != Some(upload.offset) {
+        if !fs::metadata(self.shared.files.join(name)).is_ok_and(|file| is_file_of(upload, &file)) {
             return (Standing::Taken, None);
         }
         let other = *self.by_file.entry(name.to_owned()).or_insert(upload.id);
@@ -345,7 +344,7 @@ fn is_young(path: &Path) -> bool {
 fn settle(shared: &Shared, id: UploadId) -> Result<(), StoreError> {
     let upload = shared.recover(id)?;
     if upload.state == State::Receiving && upload.has_all_bytes() {
-        shared.publish(upload)?;
+        shared.publish(upload, None)?;
     }
     Ok(())
 }

@@ -71,10 +71,21 @@ pub(super) fn while_waiting<T>(work: impl FnOnce() -> T) -> T {
         state.running -= 1;
         pool.take_turns(&mut state);
     }
-    let result = work();
-    // One job more than there are turns runs now, until the first of them ends.
-    pool.lock().running += 1;
-    result
+    // What waits inside of this has no turn to give.
+    IS_POOL_THREAD.set(false);
+    let _back = TurnBack(pool);
+    work()
+}
+
+/// Takes the turn again, also when the work panics.
+struct TurnBack(&'static Pool);
+
+impl Drop for TurnBack {
+    fn drop(&mut self) {
+        IS_POOL_THREAD.set(true);
+        // One job more than there are turns runs now, until the first of them ends.
+        self.0.lock().running += 1;
+    }
 }
 
 impl Pool {
@@ -160,6 +171,17 @@ mod tests {
         for (n, job) in jobs.into_iter().enumerate() {
             assert_eq!(job.await, Some(n));
         }
+    }
+
+    #[tokio::test]
+    async fn waiting_inside_of_waiting_gives_no_second_turn_away() {
+        let jobs: Vec<_> = (0..200).map(|n| run(move || while_waiting(|| while_waiting(|| n)))).collect();
+        for (n, job) in jobs.into_iter().enumerate() {
+            assert_eq!(job.await, Some(n));
+        }
+        let panics = run(|| while_waiting(|| -> usize { panic!("on purpose") }));
+        assert_eq!(panics.await, None);
+        assert_eq!(run(|| 7).await, Some(7));
     }
 
     #[tokio::test]

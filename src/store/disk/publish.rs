@@ -7,8 +7,9 @@
 //! A crash after 2 leaves a sidecar that says "complete" beside a data file: whoever finds the two takes step 3 again.
 //! After 3 there is nothing left to do. At no moment is a half file visible, and at no moment is the upload lost.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
 
@@ -16,7 +17,7 @@ use jiff::tz::TimeZone;
 
 use super::file_name::numbered;
 use super::layout::LayoutFields;
-use super::{Shared, fault};
+use super::{Shared, changed, fault};
 use crate::store::StoreError;
 use crate::upload::{Kind, State, Upload};
 
@@ -35,20 +36,20 @@ impl Drop for Claim<'_> {
 
 impl Shared {
     /// Publishes an upload that was acknowledged before.
-    pub(super) fn publish(&self, upload: Upload) -> Result<Upload, StoreError> {
+    pub(super) fn publish(&self, upload: Upload, written: Option<&File>) -> Result<Upload, StoreError> {
         if upload.kind == Kind::Partial {
-            return self.complete_part(upload);
+            return self.complete_part(upload, written);
         }
-        self.publish_as_complete(upload, Acknowledged::Before)
+        self.publish_as_complete(upload, written, Acknowledged::Before)
     }
 
     /// Publishes an upload that nobody knows yet: what a crash leaves half-done is missed by nobody, so the sidecar
     /// needs no sync of its own before the rename.
-    pub(super) fn publish_new(&self, upload: Upload) -> Result<Upload, StoreError> {
+    pub(super) fn publish_new(&self, upload: Upload, written: Option<&File>) -> Result<Upload, StoreError> {
         if upload.kind == Kind::Partial {
-            return self.complete_part(upload);
+            return self.complete_part(upload, written);
         }
-        self.publish_as_complete(upload, Acknowledged::Never)
+        self.publish_as_complete(upload, written, Acknowledged::Never)
     }
 
     /// Takes the last step again after a crash.
@@ -57,30 +58,38 @@ impl Shared {
         self.make_parents(Path::new(name))?;
         match self.durable.move_to_free_name(&from, &to) {
             Ok(()) => self.sync_both(&upload, Path::new(name)).map(|()| upload),
+            // btrfs may bring both names back after a power cut, and where a link stands in for the rename a crash may
+            // leave both: the file is published, and only its first name is left to go.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && is_same_file(&from, &to) => {
+                self.durable.remove(&from).map_err(|error| fault("publish", error))?;
+                self.sync_both(&upload, Path::new(name)).map(|()| upload)
+            }
             // The name was free when it was chosen; somebody has put a file there since.
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => self.publish(upload),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => self.publish(upload, None),
             Err(error) => Err(fault("publish", error)),
         }
     }
 
-    fn complete_part(&self, mut upload: Upload) -> Result<Upload, StoreError> {
-        upload.state = State::Complete { file: None };
-        self.save(&upload)?;
+    fn complete_part(&self, mut upload: Upload, written: Option<&File>) -> Result<Upload, StoreError> {
+        upload.state = State::Complete { file: None, changed: None };
+        self.save(&upload, written)?;
         Ok(upload)
     }
 
     fn publish_as_complete(
         &self,
         mut upload: Upload,
+        written: Option<&File>,
         acknowledged: Acknowledged,
     ) -> Result<Upload, StoreError> {
         let wanted = self.wanted_name(&upload);
         self.make_parents(&wanted)?;
+        let changed = fs::metadata(self.data_path(upload.id)).ok().as_ref().and_then(changed);
         loop {
             let claim = self.claim_free_name(&wanted);
             let name = claim.name.to_string_lossy().into_owned();
-            upload.state = State::Complete { file: Some(name) };
-            self.stage_sidecar(&upload)?;
+            upload.state = State::Complete { file: Some(name), changed };
+            self.stage_sidecar(&upload, written)?;
             if acknowledged == Acknowledged::Before {
                 // Were the rename durable and the sidecar not, the bytes would lie under a name that nothing leads to.
                 self.sync_shard(upload.id)?;
@@ -98,9 +107,9 @@ impl Shared {
     }
 
     fn sync_both(&self, upload: &Upload, name: &Path) -> Result<(), StoreError> {
-        self.sync_shard(upload.id)?;
         let dir = name.parent().map_or_else(|| self.files.clone(), |parent| self.files.join(parent));
-        self.durable.sync_dir(&dir).map_err(|error| fault("sync the directory", error))
+        let (shard, dir) = self.durable.both(|| self.sync_shard(upload.id), || self.durable.sync_dir(&dir));
+        shard.and(dir.map_err(|error| fault("sync the directory", error)))
     }
 
     fn make_parents(&self, name: &Path) -> Result<(), StoreError> {
@@ -145,6 +154,12 @@ impl Shared {
         claimed.insert(name.clone());
         Claim { shared: self, name }
     }
+}
+
+/// Whether two names are of one file.
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    let identity = |path| fs::symlink_metadata(path).map(|file| (file.dev(), file.ino()));
+    matches!((identity(one), identity(other)), (Ok(one), Ok(other)) if one == other)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

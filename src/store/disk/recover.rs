@@ -25,7 +25,7 @@ impl Shared {
         let upload = self.recover_as(sidecar.into_upload(), same_epoch && !suspect)?;
         if suspect {
             // Written anew, so that it is synced anew.
-            self.save(&upload)?;
+            self.save(&upload, None)?;
             self.suspects.clear(id);
         }
         Ok(upload)
@@ -35,7 +35,7 @@ impl Shared {
         let id = upload.id;
         match &upload.state {
             State::Receiving | State::Verifying => self.recover_data(upload, same_epoch),
-            State::Complete { file: Some(name) } if fs::exists(self.data_path(id)).unwrap_or(false) => {
+            State::Complete { file: Some(name), .. } if fs::exists(self.data_path(id)).unwrap_or(false) => {
                 let name = name.clone();
                 self.finish_publication(upload, &name)
             }
@@ -75,7 +75,7 @@ impl Shared {
             chunks.forget_beyond(stored);
             upload.offset = chunks.offset();
             tracing::warn!(id = %upload.id, "the disk lost chunks; they will be asked for again");
-            self.save(&upload)?;
+            self.save(&upload, None)?;
         }
         Ok(upload)
     }
@@ -85,9 +85,8 @@ impl Shared {
         if stored > upload.offset {
             self.durable.set_len(file, upload.offset).map_err(|error| fault("cut off", error))?;
         }
-        self.durable.sync_data(file).map_err(|error| fault("sync data", error))?;
         upload.state = State::Receiving;
-        self.save(&upload)?;
+        self.save(&upload, Some(file))?;
         Ok(upload)
     }
 }

@@ -115,7 +115,7 @@ mod tests {
         Upload {
             id: UploadId::random().unwrap(),
             kind: Kind::Final { parts: vec![UploadId::random().unwrap()], as_given: "final;/files/x".into() },
-            state: State::Complete { file: Some("a/b.txt".into()) },
+            state: State::Complete { file: Some("a/b.txt".into()), changed: Some(Timestamp::UNIX_EPOCH) },
             offset: 5,
             length: Length::Known(5),
             metadata: Metadata::from_pairs([("filename", "b.txt")]),

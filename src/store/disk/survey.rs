@@ -48,7 +48,7 @@ pub fn one(dir: &Path, id: UploadId) -> Option<Recorded> {
     };
     let own = shard.join(format!("{id}.data"));
     let published = match upload.as_ref().map(|upload| &upload.state) {
-        Ok(State::Complete { file: Some(name) }) => Some(dir.join("files").join(name)),
+        Ok(State::Complete { file: Some(name), .. }) => Some(dir.join("files").join(name)),
         _ => None,
     };
     let found = [Some(own), published].into_iter().flatten().find_map(|path| {

@@ -20,7 +20,7 @@ pub(super) struct Suspects {
 impl Suspects {
     /// Hands on the outcome of work that ends with a sync, and remembers the upload if the machine failed at it.
     pub(super) fn watch<T>(&self, id: UploadId, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
-        if matches!(outcome, Err(StoreError::Io(..) | StoreError::NoSpace)) {
+        if matches!(outcome, Err(StoreError::Io(..) | StoreError::Unsynced(_) | StoreError::NoSpace)) {
             self.ids().insert(id);
             self.any.store(true, Ordering::Release);
         }

@@ -13,7 +13,6 @@ use rustix::io::{Errno, pwritev};
 
 use super::durable::Durable;
 use super::space::Space;
-use super::suspects::Suspects;
 use super::{blocking, fault, pool};
 use crate::store::{StoreError, Writer, Written};
 use crate::upload::{Hasher, UploadId};
@@ -32,7 +31,6 @@ pub struct DiskWriter {
     file: Arc<File>,
     durable: Arc<Durable>,
     promise: Arc<Promise>,
-    suspects: Arc<Suspects>,
     position: u64,
     /// The last write had to wait.
     slow: Arc<AtomicBool>,
@@ -55,15 +53,14 @@ impl Promise {
 }
 
 impl DiskWriter {
-    pub(super) fn new(
-        file: File,
-        durable: Arc<Durable>,
-        promise: Promise,
-        suspects: Arc<Suspects>,
-        position: u64,
-    ) -> Self {
+    pub(super) fn new(file: File, durable: Arc<Durable>, promise: Promise, position: u64) -> Self {
         let (file, promise) = (Arc::new(file), Arc::new(promise));
-        Self { file, durable, promise, suspects, position, slow: Arc::default() }
+        Self { file, durable, promise, position, slow: Arc::default() }
+    }
+
+    /// What it writes to.
+    pub(super) fn file(&self) -> Arc<File> {
+        Arc::clone(&self.file)
     }
 }
 
@@ -90,14 +87,6 @@ impl Writer for DiskWriter {
             let cut_off = || fault("write", io::Error::other("a disk thread panicked"));
             work.await.unwrap_or_else(|| Written { bytes: 0, fault: Some(cut_off()) })
         }
-    }
-
-    fn sync(&self) -> impl Future<Output = Result<(), StoreError>> + Send + 'static {
-        let (file, durable) = (Arc::clone(&self.file), Arc::clone(&self.durable));
-        let (suspects, id) = (Arc::clone(&self.suspects), self.promise.id);
-        blocking(move || {
-            suspects.watch(id, durable.sync_data(&file).map_err(|error| fault("sync data", error)))
-        })
     }
 
     async fn rewind(&mut self, offset: u64) -> Result<(), StoreError> {

@@ -1,5 +1,6 @@
 //! The chunks of one upload that are under way: received side by side, recorded together.
 
+use std::io;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
 use super::Chunk;
-use crate::store::{Store, Writer as _};
+use crate::store::{Store, StoreError, Writer as _};
 use crate::upload::chunks::Contradiction;
 use crate::upload::lease::{Lease, Leases};
 use crate::upload::progress::Progress;
@@ -140,15 +141,14 @@ impl<S: Store> Session<S> {
 
     async fn record(&self, batch: Batch) {
         let numbers: Vec<u64> = batch.iter().map(|(number, _)| *number).collect();
-        let result = self.record_chunks(&numbers).await;
-        let mut result = Some(result);
+        let mut error = self.record_chunks(&numbers).await.err();
+        let kind = error.as_ref().map(same_kind);
         for (_, waiting) in batch {
             // One of them gets the error itself, the others its kind.
-            let told = match &result {
-                Some(Err(error)) => Err(same_kind(error)),
-                _ => Ok(()),
+            let told = match error.take().or_else(|| kind.as_ref().map(same_kind)) {
+                Some(error) => Err(error),
+                None => Ok(()),
             };
-            let told = if told.is_err() { result.take().unwrap_or(told) } else { told };
             // Who does not wait any more will ask again.
             let _ = waiting.send(told);
         }
@@ -163,7 +163,7 @@ impl<S: Store> Session<S> {
         upload.offset = chunks.offset();
         upload.modified = Timestamp::now();
         upload.expires = self.engine.expiry_from(upload.modified, upload.key);
-        store.writer(&upload).await?.sync().await?;
+        let written = store.writer(&upload).await?;
         if complete && let Err(error) = self.check_digest(&upload).await {
             // Nothing of it can be trusted, and asking for it again chunk by chunk would find all of them there.
             store.remove(&upload).await?;
@@ -171,12 +171,12 @@ impl<S: Store> Session<S> {
             return Err(error);
         }
         if complete {
-            // Recorded as a plain upload with all its bytes: a crash before its publication finds it and publishes it.
+            // An upload with all its bytes is like any other. If its publication fails, this chunk was not recorded.
             upload.state = State::Receiving;
-            store.save(&upload).await?;
-            upload = self.engine.complete(upload).await?;
+            upload = store.publish(upload, Some(&written)).await?;
+            self.engine.note_completion(&upload);
         } else {
-            store.save(&upload).await?;
+            store.save(&upload, Some(&written)).await?;
         }
         *self.upload.lock().unwrap_or_else(PoisonError::into_inner) = upload;
         Ok(())
@@ -194,11 +194,17 @@ impl<S: Store> Session<S> {
 
 /// An error for each of those who waited for the same thing.
 fn same_kind(error: &UploadError) -> UploadError {
+    let again = |cause: &io::Error| match cause.raw_os_error() {
+        Some(code) => io::Error::from_raw_os_error(code),
+        None => cause.kind().into(),
+    };
     match error {
         UploadError::NoSpace => UploadError::NoSpace,
         UploadError::ChecksumMismatch { algorithm } => {
             UploadError::ChecksumMismatch { algorithm: *algorithm }
         }
+        UploadError::Storage(StoreError::Io(doing, cause)) => StoreError::Io(doing, again(cause)).into(),
+        UploadError::Storage(StoreError::Unsynced(cause)) => StoreError::Unsynced(again(cause)).into(),
         _ => UploadError::Busy,
     }
 }
