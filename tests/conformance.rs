@@ -9,7 +9,7 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use resumed_conformance::Options;
+use resumed_conformance::{Options, Outcome, Report, ResumableOptions};
 
 struct Daemon(Child);
 
@@ -39,11 +39,39 @@ async fn run(flags: &[&str], expire_wait: Duration) {
     let (_daemon, url) = start(dir.path(), flags);
     let mut options = Options::new(&url);
     options.expire_wait = expire_wait;
-    let report = resumed_conformance::run(&options).await.unwrap();
-    let count = report.totals().all();
-    println!("{}", report.to_human(false));
-    assert_eq!(count.failed, 0, "{}", report.to_human(false));
+    let count = checked(&options).await.totals().all();
     assert!(count.passed > 100, "the suite hardly ran: {} passed", count.passed);
+}
+
+async fn run_resumable(
+    flags: &[&str],
+    about: impl FnOnce(ResumableOptions) -> ResumableOptions,
+    more: impl FnOnce(Options) -> Options,
+) -> Report {
+    let dir = tempfile::tempdir().unwrap();
+    let (_daemon, url) = start(dir.path(), flags);
+    let url = url.replace("/files/", "/resumable_upload");
+    let receiver = ResumableOptions { download: Some("{url}".into()), ..ResumableOptions::new(url) };
+    checked(&more(Options::resumable(about(receiver)))).await
+}
+
+async fn checked(options: &Options) -> Report {
+    let report = resumed_conformance::run(options).await.unwrap();
+    println!("{}", report.to_human(false));
+    assert_eq!(report.totals().all().failed, 0, "{}", report.to_human(false));
+    report
+}
+
+/// What was left out, by the first letters of its name.
+fn skipped(report: &Report) -> Vec<&str> {
+    let mut statements: Vec<&str> = report
+        .cases
+        .iter()
+        .filter(|case| matches!(case.outcome, Outcome::Skipped { .. }))
+        .map(|case| case.statement.as_str())
+        .collect();
+    statements.dedup();
+    statements
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -54,4 +82,34 @@ async fn with_everything_on() {
 #[tokio::test(flavor = "multi_thread")]
 async fn with_uploads_that_expire_soon() {
     run(&["--expire-after", "15s", "--no-concatenation", "--no-download"], Duration::from_secs(20)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn resumable_js_with_everything_on() {
+    let verifying = |receiver| ResumableOptions { verifies: true, ..receiver };
+    let report = run_resumable(&["--verify"], verifying, |options| options).await;
+    assert_eq!(skipped(&report), ["R14"]);
+    assert!(report.totals().all().passed > 450, "the suite hardly ran");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn resumable_js_with_uploads_that_expire_soon() {
+    let flags = ["--resumable-expire-after", "3s"];
+    let waiting =
+        |options| Options { expire_wait: Duration::from_secs(20), filter: Some("^R14-".into()), ..options };
+    let report = run_resumable(&flags, |receiver| receiver, waiting).await;
+    assert_eq!(skipped(&report), [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn resumable_js_in_a_namespace_and_with_owners() {
+    let flags = ["--resumable-prefix", "up_", "--resumable-scope", "header:X-User"];
+    let namespaced = |receiver| ResumableOptions { namespace: "up_".into(), ..receiver };
+    let owned = |options| Options {
+        headers: vec![("X-User".into(), "anna".into())],
+        filter: Some("^R(1|2|3|6|7|8|11|12)-".into()),
+        ..options
+    };
+    let report = run_resumable(&flags, namespaced, owned).await;
+    assert_eq!(skipped(&report), ["R1", "R2"], "only the relatives, which know no namespace");
 }

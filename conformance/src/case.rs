@@ -48,6 +48,36 @@ impl FromStr for Level {
     }
 }
 
+/// What a case is about: each protocol has an address of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Protocol {
+    /// tus 1.0.
+    Tus,
+    /// Resumable.js 1.1 and its relatives.
+    ResumableJs,
+}
+
+impl Protocol {
+    /// The protocol's name as it is printed.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Tus => "tus 1.0",
+            Self::ResumableJs => "Resumable.js 1.1",
+        }
+    }
+
+    /// The protocol's name as programs read it.
+    #[must_use]
+    pub fn id(self) -> &'static str {
+        match self {
+            Self::Tus => "tus",
+            Self::ResumableJs => "resumablejs",
+        }
+    }
+}
+
 /// Why a case ended before its last line.
 #[derive(Debug)]
 pub(crate) enum Stop {
@@ -80,6 +110,7 @@ type Run = Box<dyn Fn(Lab) -> Pin<Box<dyn Future<Output = Verdict> + Send>> + Se
 /// One test of one statement.
 pub(crate) struct Case {
     pub(crate) name: String,
+    pub(crate) protocol: Protocol,
     pub(crate) group: &'static str,
     pub(crate) level: Level,
     pub(crate) demand: String,
@@ -99,7 +130,7 @@ impl Case {
         Fut: Future<Output = Verdict> + Send + 'static,
     {
         let run: Run = Box::new(move |lab| Box::pin(run(lab)));
-        Self { name: name.into(), group: "", level, demand: demand.into(), run }
+        Self { name: name.into(), protocol: Protocol::Tus, group: "", level, demand: demand.into(), run }
     }
 
     /// The number of the statement, such as `C8`.

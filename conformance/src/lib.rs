@@ -1,7 +1,8 @@
-//! A black-box conformance suite for servers of the tus resumable upload protocol, version 1.0.
+//! A black-box conformance suite for servers of resumable uploads: tus 1.0, and what Resumable.js 1.1 and its relatives
+//! speak.
 //!
-//! Nothing is known about the server but the URL of its creation endpoint: every case speaks to it over the wire, makes
-//! its own uploads and removes them again. What OPTIONS does not offer is skipped, with the reason.
+//! Nothing is known about the server but the URL that takes uploads: every case speaks to it over the wire and makes its
+//! own uploads. What a server does not offer is skipped, with the reason.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), resumed_conformance::Error> {
@@ -22,7 +23,7 @@ mod offers;
 mod report;
 mod runner;
 
-pub use case::Level;
-pub use offers::Offers;
-pub use report::{Count, Outcome, Report, Tested, Totals};
-pub use runner::{CaseInfo, Error, Options, list, run};
+pub use case::{Level, Protocol};
+pub use offers::{Offers, ResumableOffers};
+pub use report::{Count, Outcome, Receiver, Report, Tested, Totals};
+pub use runner::{CaseInfo, Error, Options, ResumableOptions, list, run};

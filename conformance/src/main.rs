@@ -3,19 +3,38 @@
 use std::{io::IsTerminal as _, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::{Parser, ValueEnum};
-use resumed_conformance::{Error, Level, Options, Report, list, run};
+use resumed_conformance::{Error, Level, Options, Report, ResumableOptions, list, run};
 
-/// Tests a tus 1.0 server from the outside.
+/// Tests a server of resumable uploads from the outside: tus 1.0 (--url), Resumable.js (--resumable-url), or both.
 ///
 /// Exit codes: 0 if no case of level must failed (with --strict: no case at all), 1 if one failed, 2 if nothing could
 /// be tested: wrong usage, no case picked, the server not reachable, the report not writable.
 #[derive(Parser)]
 #[command(version, verbatim_doc_comment)]
 struct Args {
-    /// The creation endpoint, such as http://127.0.0.1:8080/files/ (http only)
-    #[arg(long, required_unless_present = "list")]
+    /// tus's creation endpoint, such as http://127.0.0.1:8080/files/ (http only)
+    #[arg(long, required_unless_present_any = ["list", "resumable_url"])]
     url: Option<String>,
-    /// Run only cases whose name matches this regular expression, such as C8 or 'h2|trailer'
+    /// What takes the chunks of Resumable.js, such as http://127.0.0.1:8080/resumable_upload (http only)
+    #[arg(long, value_name = "URL")]
+    resumable_url: Option<String>,
+    /// Where a finished file of Resumable.js can be read: a URL or path with {identifier}, {filename}, {size}, or {url}
+    /// for the url beside "status":"complete" in the answer to a GET without a chunk number
+    #[arg(long, value_name = "TEMPLATE", requires = "resumable_url")]
+    resumable_download: Option<String>,
+    /// The parameterNamespace that the receiver of Resumable.js is set up for
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "",
+        hide_default_value = true,
+        requires = "resumable_url"
+    )]
+    resumable_namespace: String,
+    /// The receiver of Resumable.js checks resumableDigest=sha256:BASE64 before it finishes a file
+    #[arg(long, requires = "resumable_url")]
+    resumable_verify: bool,
+    /// Run only cases whose name matches this regular expression, such as C8, ^R12- or 'h2|trailer'
     #[arg(long)]
     filter: Option<String>,
     /// The weakest level to run: must, should or robustness
@@ -66,8 +85,15 @@ fn header_line(text: &str) -> Result<(String, String), String> {
 #[tokio::main]
 async fn main() -> ExitCode {
     let args = Args::parse();
+    let receiver = args.resumable_url.clone().map(|url| ResumableOptions {
+        url,
+        download: args.resumable_download.clone(),
+        namespace: args.resumable_namespace.clone(),
+        verifies: args.resumable_verify,
+    });
     let options = Options {
-        url: args.url.clone().unwrap_or_default(),
+        url: args.url.clone(),
+        resumable: receiver,
         filter: args.filter.clone(),
         level: args.level,
         headers: args.header.clone(),

@@ -1,6 +1,9 @@
 //! Picks the cases, runs them a few at a time and gathers what came of them.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use regex_lite::Regex;
 use tokio::{
@@ -10,19 +13,24 @@ use tokio::{
 };
 
 use crate::{
-    case::{Case, Level, Stop},
+    case::{Case, Level, Protocol, Stop},
     cases,
     client::Endpoint,
-    lab::{Lab, Target},
-    offers::{self, Offers},
-    report::{Outcome, Report, Tested},
+    lab::{
+        Lab, Target,
+        resumable::{Receiver, Template},
+    },
+    offers::{self, Offers, Unusable},
+    report::{self, Outcome, Report, Tested},
 };
 
 /// What to test, and how.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The creation endpoint, an `http://` URL.
-    pub url: String,
+    /// tus's creation endpoint, an `http://` URL; `None`: tus is not tested.
+    pub url: Option<String>,
+    /// The receiver for Resumable.js; `None`: it is not tested.
+    pub resumable: Option<ResumableOptions>,
     /// Only cases whose name matches this regular expression (a part of a name is one).
     pub filter: Option<String>,
     /// The weakest level that is run; [`Level::Robustness`] runs everything.
@@ -37,11 +45,45 @@ pub struct Options {
     pub expire_wait: Duration,
 }
 
-impl Options {
-    /// Everything, four cases at once, ten seconds for an answer, no waiting for expirations.
+/// A receiver for Resumable.js, and what a black box can't find out by itself.
+#[derive(Clone, Debug)]
+pub struct ResumableOptions {
+    /// What takes the chunks, an `http://` URL.
+    pub url: String,
+    /// Where a finished file can be read: a URL or path with the placeholders `{identifier}`, `{filename}`, `{size}`, and
+    /// `{url}` for the `url` that the answer to a question about the whole upload tells.
+    pub download: Option<String>,
+    /// `parameterNamespace` of the receiver's pages.
+    pub namespace: String,
+    /// The receiver checks `resumableDigest`.
+    pub verifies: bool,
+}
+
+impl ResumableOptions {
+    /// A receiver of which nothing else is known.
     pub fn new(url: impl Into<String>) -> Self {
+        Self { url: url.into(), download: None, namespace: String::new(), verifies: false }
+    }
+}
+
+impl Options {
+    /// A tus server: everything, four cases at once, ten seconds for an answer, no waiting for expirations.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self { url: Some(url.into()), ..Self::nothing() }
+    }
+
+    /// The same for a receiver for Resumable.js.
+    #[must_use]
+    pub fn resumable(receiver: ResumableOptions) -> Self {
+        Self { resumable: Some(receiver), ..Self::nothing() }
+    }
+
+    /// No server yet: enough for [`list`].
+    #[must_use]
+    pub fn nothing() -> Self {
         Self {
-            url: url.into(),
+            url: None,
+            resumable: None,
             filter: None,
             level: Level::Robustness,
             headers: Vec::new(),
@@ -55,9 +97,15 @@ impl Options {
 /// Why there is no report.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// There is no URL at all.
+    #[error("no URL is given")]
+    NoUrl,
     /// The URL is not one that the suite can speak to.
     #[error("the URL can't be used: {0}")]
     Url(String),
+    /// The template of finished files is none.
+    #[error("the template for downloads can't be used: {0}")]
+    Download(String),
     /// The filter is no regular expression.
     #[error("the filter can't be used: {0}")]
     Filter(String),
@@ -74,6 +122,8 @@ pub enum Error {
 pub struct CaseInfo {
     /// The name, which starts with the statement's number.
     pub name: String,
+    /// What it is about.
+    pub protocol: Protocol,
     /// The group that it is printed under.
     pub group: &'static str,
     /// How strong the demand is.
@@ -82,13 +132,18 @@ pub struct CaseInfo {
     pub demand: String,
 }
 
-/// The cases that these options pick, in order, without speaking to any server.
+/// The cases that these options pick, in order, without speaking to any server. Without any URL: those of every protocol.
 ///
 /// # Errors
 /// The filter is malformed, or nothing matches.
 pub fn list(options: &Options) -> Result<Vec<CaseInfo>, Error> {
-    let info =
-        |case: Case| CaseInfo { name: case.name, group: case.group, level: case.level, demand: case.demand };
+    let info = |case: Case| CaseInfo {
+        name: case.name,
+        protocol: case.protocol,
+        group: case.group,
+        level: case.level,
+        demand: case.demand,
+    };
     Ok(picked(options)?.into_iter().map(info).collect())
 }
 
@@ -97,20 +152,23 @@ pub fn list(options: &Options) -> Result<Vec<CaseInfo>, Error> {
 /// # Errors
 /// There is nothing to run, or nothing to run it against. Failing cases are no error: they are in the report.
 pub async fn run(options: &Options) -> Result<Report, Error> {
+    if options.url.is_none() && options.resumable.is_none() {
+        return Err(Error::NoUrl);
+    }
     let picked = picked(options)?;
-    let target = Target {
-        endpoint: Endpoint::parse(&options.url).map_err(Error::Url)?,
-        headers: options.headers.clone(),
-        timeout: options.timeout,
-        expire_wait: options.expire_wait,
-        offers: Offers::default(),
-    };
     let started = Instant::now();
-    let target = Arc::new(offers::discover(target).await.map_err(Error::Unreachable)?);
+    let needed = |protocol| picked.iter().any(|case| case.protocol == protocol);
+    let tus = if needed(Protocol::Tus) { tus_target(options).await? } else { None };
+    let receiver = if needed(Protocol::ResumableJs) { receiver_target(options).await? } else { None };
     let slots = Arc::new(Semaphore::new(options.jobs.max(1)));
     let mut running = JoinSet::new();
     for (index, case) in picked.into_iter().enumerate() {
-        let (slots, target) = (Arc::clone(&slots), Arc::clone(&target));
+        let target = match case.protocol {
+            Protocol::Tus => &tus,
+            Protocol::ResumableJs => &receiver,
+        };
+        let Some(target) = target.clone() else { continue };
+        let slots = Arc::clone(&slots);
         running.spawn(async move {
             // The semaphore is never closed.
             let _slot = slots.acquire().await;
@@ -122,19 +180,68 @@ pub async fn run(options: &Options) -> Result<Report, Error> {
         tested.extend(done.ok());
     }
     tested.sort_by_key(|(index, _)| *index);
+    let resumable = options.resumable.as_ref().map(|receiver| receiver.url.clone());
     Ok(Report {
-        url: options.url.clone(),
-        offers: target.offers.clone(),
+        url: options.url.clone().filter(|_| tus.is_some()),
+        offers: tus.map(|target| target.offers.clone()).unwrap_or_default(),
+        receiver: resumable
+            .zip(receiver)
+            .map(|(url, target)| report::Receiver { url, offers: target.receiver.offers.clone() }),
         cases: tested.into_iter().map(|(_, tested)| tested).collect(),
         duration: started.elapsed(),
     })
 }
 
+fn target(options: &Options, url: &str) -> Result<Target, Error> {
+    Ok(Target {
+        endpoint: Endpoint::parse(url).map_err(Error::Url)?,
+        headers: options.headers.clone(),
+        timeout: options.timeout,
+        expire_wait: options.expire_wait,
+        offers: Offers::default(),
+        receiver: Receiver::default(),
+    })
+}
+
+async fn tus_target(options: &Options) -> Result<Option<Arc<Target>>, Error> {
+    let Some(url) = &options.url else { return Ok(None) };
+    let target = offers::discover(target(options, url)?).await.map_err(Error::Unreachable)?;
+    Ok(Some(Arc::new(target)))
+}
+
+async fn receiver_target(options: &Options) -> Result<Option<Arc<Target>>, Error> {
+    let Some(receiver) = &options.resumable else { return Ok(None) };
+    let url = &receiver.url;
+    let download = receiver.download.as_deref().map(Template::parse).transpose().map_err(Error::Download)?;
+    // Nothing is ever removed, so a second run must not meet the files of the first.
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_micros();
+    let receiver = Receiver {
+        download,
+        namespace: receiver.namespace.clone(),
+        verifies: receiver.verifies,
+        run: format!("{now:x}"),
+        ..Receiver::default()
+    };
+    let target = Target { receiver, ..target(options, url)? };
+    match offers::discover_receiver(target).await {
+        Ok(target) => Ok(Some(Arc::new(target))),
+        Err(Unusable::Silent(reason)) => Err(Error::Unreachable(reason)),
+        Err(Unusable::Download(reason)) => Err(Error::Download(reason)),
+    }
+}
+
 fn picked(options: &Options) -> Result<Vec<Case>, Error> {
     let filter = options.filter.as_deref().map(Regex::new).transpose();
     let filter = filter.map_err(|error| Error::Filter(error.to_string()))?;
+    let anything = options.url.is_none() && options.resumable.is_none();
+    let has_url = |protocol| match protocol {
+        Protocol::Tus => anything || options.url.is_some(),
+        Protocol::ResumableJs => anything || options.resumable.is_some(),
+    };
     let wanted = |case: &Case| {
-        case.level <= options.level && filter.as_ref().is_none_or(|filter| filter.is_match(&case.name))
+        case.level <= options.level
+            && has_url(case.protocol)
+            && filter.as_ref().is_none_or(|filter| filter.is_match(&case.name))
     };
     let picked: Vec<Case> = cases::all().into_iter().filter(wanted).collect();
     if picked.is_empty() { Err(Error::NothingToRun) } else { Ok(picked) }
@@ -163,6 +270,7 @@ async fn try_one(case: Case, target: Arc<Target>) -> Tested {
     };
     Tested {
         statement: case.statement().to_owned(),
+        protocol: case.protocol,
         group: case.group,
         level: case.level,
         demand: case.demand,
@@ -196,22 +304,40 @@ mod tests {
     }
 
     #[test]
+    fn a_url_picks_its_own_protocol_and_none_lists_both() {
+        let count = |options: &Options, protocol| {
+            list(options).unwrap().iter().filter(|case| case.protocol == protocol).count()
+        };
+        let tus = Options::new("http://localhost/");
+        let resumable = Options::resumable(ResumableOptions::new("http://localhost/"));
+        assert_eq!(count(&tus, Protocol::ResumableJs), 0);
+        assert_eq!(count(&resumable, Protocol::Tus), 0);
+        let both = Options { resumable: resumable.resumable.clone(), ..tus.clone() };
+        for options in [both, Options::nothing()] {
+            assert_eq!(count(&options, Protocol::Tus), count(&tus, Protocol::Tus));
+            assert_eq!(count(&options, Protocol::ResumableJs), count(&resumable, Protocol::ResumableJs));
+        }
+    }
+
+    #[test]
     fn names_are_unique_and_numbered() {
-        let all = list(&Options::new("http://localhost/")).unwrap();
+        let all = list(&Options::nothing()).unwrap();
         let mut names = std::collections::HashSet::new();
         for case in &all {
             assert!(names.insert(case.name.clone()), "{} exists twice", case.name);
             let statement = case.name.split('-').next().unwrap_or_default();
             let (letter, number) = statement.split_at(1);
-            assert!("CNWEKDPX".contains(letter) && number.parse::<u8>().is_ok(), "{}", case.name);
+            assert!("CNWEKDPXR".contains(letter) && number.parse::<u8>().is_ok(), "{}", case.name);
+            assert_eq!(letter == "R", case.protocol == Protocol::ResumableJs, "{}", case.name);
             assert!(case.demand.ends_with('.'), "{} needs a sentence", case.name);
         }
     }
 
     #[test]
     fn every_statement_has_a_case() {
-        let all = list(&Options::new("http://localhost/")).unwrap();
-        let counts = [('C', 11), ('N', 5), ('W', 2), ('E', 2), ('K', 3), ('D', 1), ('P', 6), ('X', 6)];
+        let all = list(&Options::nothing()).unwrap();
+        let counts =
+            [('C', 11), ('N', 5), ('W', 2), ('E', 2), ('K', 3), ('D', 1), ('P', 6), ('X', 6), ('R', 16)];
         for (letter, last) in counts {
             for number in 1..=last {
                 let start = format!("{letter}{number}-");

@@ -4,12 +4,14 @@
 mod base64_body;
 mod errors;
 mod form;
+mod multipart;
 mod params;
 
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Method, Response, StatusCode};
 
 use self::errors::{bad, fail};
+use self::form::Flaw;
 use self::params::Params;
 use crate::config::Scope;
 use crate::http::{Answer, App, Call, Problem, ResponseBody, empty};
@@ -45,7 +47,9 @@ async fn ask(app: &App, call: &Call) -> Result<Answer, Problem> {
         }
     });
     // 204 keeps the browser's console quiet, where 404 logs an error for each chunk that is to be sent.
-    Ok(empty(if is_there { StatusCode::OK } else { StatusCode::NO_CONTENT }))
+    let mut answer = empty(if is_there { StatusCode::OK } else { StatusCode::NO_CONTENT });
+    answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(answer)
 }
 
 /// As the program answered it that this adapter replaces.
@@ -78,22 +82,26 @@ fn status(app: &App, upload: Option<&Upload>) -> Answer {
 
 /// A chunk: as a form (multipart) or as the body itself (octet).
 async fn take(app: &App, call: &Call) -> Result<Answer, Problem> {
-    let content_type =
-        call.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let content_type = call.headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+    let content_type = String::from_utf8_lossy(content_type);
     let query = Params::read(&call.query, app.config.resumable.prefix.as_deref());
-    match multer::parse_boundary(content_type) {
-        Ok(boundary) => {
-            let form = form::read(call.body.bytes(), boundary, query).await?;
-            store(app, call, &form.params, form.pieces, None).await
-        }
-        Err(_) if content_type.starts_with("multipart/") => {
-            Err(bad("the form's Content-Type has no boundary"))
-        }
-        Err(_) => {
-            let len = if query.is_base64() { None } else { call.body.len() };
-            let pieces = base64_body::decode_if(query.is_base64(), call.body.bytes());
-            store(app, call, &query, pieces, len).await
-        }
+    let flaw = Flaw::default();
+    // Another multipart type is the file's own: Flow.js names it when the body is the chunk.
+    let media_type = content_type.split(';').next().unwrap_or_default().trim();
+    let stored = if media_type.eq_ignore_ascii_case("multipart/form-data") {
+        let boundary =
+            multipart::parameter(&content_type, "boundary").filter(|boundary| !boundary.is_empty());
+        let Some(boundary) = boundary else { return Err(bad("the form's Content-Type has no boundary")) };
+        let form = form::read(call.body.bytes(), &boundary, query, flaw.clone()).await?;
+        store(app, call, &form.params, form.pieces, None).await
+    } else {
+        let len = if query.is_base64() { None } else { call.body.len() };
+        let pieces = base64_body::decode_if(query.is_base64(), call.body.bytes(), flaw.clone());
+        store(app, call, &query, pieces, len).await
+    };
+    match (stored, flaw.get()) {
+        (Err(_), Some(what)) => Err(bad(what)),
+        (stored, _) => stored,
     }
 }
 
@@ -128,16 +136,17 @@ async fn store<B: Pieces>(
     Ok(empty(StatusCode::OK))
 }
 
-/// Whose upload it is: what the configured place of the request says, or else the file's name and size; and always the
-/// client's own name for it.
+/// Whose upload it is: the owner that the configured place of the request names, or else nobody; then the client's own
+/// name for it, and the file's. That one is part of it because Resumable.js makes its identifiers of the size and of what
+/// is left of the path without odd characters: to it, all names of two Chinese characters are one.
 fn key(app: &App, call: &Call, params: &Params) -> Result<ClientKey, Problem> {
     let identifier = params.identifier();
     if identifier.is_empty() {
         return Err(bad("the parameter resumableIdentifier is missing"));
     }
-    let total = params.total_size_text();
+    let file = [identifier, params.folder(), params.file_name()];
     let Some(scope) = &app.config.resumable.scope else {
-        return Ok(ClientKey::new(["", identifier, params.file_name(), total]));
+        return Ok(ClientKey::new(["", params.total_size_text()].into_iter().chain(file)));
     };
     let owner = match scope {
         Scope::Header(name) => {
@@ -147,7 +156,7 @@ fn key(app: &App, call: &Call, params: &Params) -> Result<ClientKey, Problem> {
         Scope::Query(name) => params::query_value(&call.query, name),
     };
     match owner.filter(|owner| !owner.is_empty()) {
-        Some(owner) => Ok(ClientKey::new(["owner", &owner, identifier])),
+        Some(owner) => Ok(ClientKey::new(["owner", &owner].into_iter().chain(file))),
         None => {
             let message = "the request does not say whose it is; this server asks for that";
             Err(Problem::new(StatusCode::FORBIDDEN, "ERR_NO_SCOPE", message))

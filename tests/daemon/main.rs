@@ -30,6 +30,7 @@ mod log;
 mod refusals;
 mod reload;
 mod resumable;
+mod resumable_clients;
 mod shutdown;
 mod slow_clients;
 mod space;

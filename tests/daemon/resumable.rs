@@ -99,16 +99,44 @@ fn all_chunks_at_once_and_each_of_them_twice_make_one_file() {
     let requests: Vec<_> = (0..32)
         .map(|n| {
             let (daemon, file) = (Arc::clone(&daemon), Arc::clone(&file));
-            thread::spawn(move || file.put(&daemon, n % 16 + 1).status)
+            thread::spawn(move || (n % 16 + 1, file.put(&daemon, n % 16 + 1).status))
         })
         .collect();
-    for request in requests {
-        // Whoever lost its place is told to come again.
-        let status = request.join().unwrap();
-        assert!([200, 423].contains(&status), "{status}");
-    }
+    let answers: Vec<_> = requests.into_iter().map(|request| request.join().unwrap()).collect();
+    // Whoever lost its place is told to come again; one of the two has not.
+    assert!(answers.iter().all(|(_, status)| [200, 423].contains(status)), "{answers:?}");
+    assert!((1..=16).all(|number| answers.contains(&(number, 200))), "{answers:?}");
     eventually("the file is there", || daemon.files().contains_key("b.bin"));
     assert_eq!(daemon.files().into_iter().collect::<Vec<_>>(), [("b.bin".to_owned(), file.bytes.clone())]);
+}
+
+#[test]
+fn chunks_that_are_under_way_together_are_all_taken() {
+    let daemon = Daemon::start(&[]);
+    let file = File::new("6-l", "l.bin", 60_000, 10_000);
+    let mut wires: Vec<_> = (1..=6)
+        .map(|number| {
+            let mut wire = daemon.connect();
+            wire.send_head(
+                "POST",
+                &file.path(number),
+                &format!("{OCTET}\nExpect: 100-continue"),
+                Some(10_000),
+            );
+            // It is asked for its bytes when it has its place.
+            wire.answer().expect(100);
+            wire.send(&file.part(number)[..9_999]);
+            wire
+        })
+        .collect();
+    assert!((1..=6).all(|number| !file.has(&daemon, number)));
+    for (index, wire) in wires.iter_mut().enumerate().rev() {
+        let number = index + 1;
+        wire.send(&file.part(number)[9_999..]);
+        wire.answer().expect(200);
+        assert!(file.has(&daemon, number));
+    }
+    assert_eq!(daemon.files()["l.bin"], file.bytes);
 }
 
 #[test]
@@ -144,8 +172,19 @@ fn chunks_survive_a_kill_and_a_restart() {
 fn what_contradicts_is_refused_and_changes_nothing() {
     let daemon = Daemon::start(&[]);
     let file = File::new("3-e", "e.bin", 30_000, 10_000);
-    file.put(&daemon, 1).expect(200);
     let good = file.path(2);
+    // Nothing has been said before that it could contradict.
+    for path in [
+        good.replace("ChunkNumber=2", "ChunkNumber=0"),
+        good.replace("ChunkNumber=2", "ChunkNumber=4"),
+        good.replace("TotalChunks=3", "TotalChunks=9"),
+        good.replace("ChunkSize=10000", "ChunkSize=0"),
+        good.replace("CurrentChunkSize=10000", "CurrentChunkSize=9"),
+    ] {
+        daemon.ask("POST", &path, OCTET, file.part(2)).expect(400);
+        assert!(daemon.uploads().is_empty(), "{path}");
+    }
+    file.put(&daemon, 1).expect(200);
     for (path, body) in [
         (good.replace("ChunkNumber=2", "ChunkNumber=0"), file.part(2)),
         (good.replace("ChunkNumber=2", "ChunkNumber=4"), file.part(2)),
@@ -155,6 +194,11 @@ fn what_contradicts_is_refused_and_changes_nothing() {
         (good.replace("ChunkSize=10000", "ChunkSize=0"), file.part(2)),
         (good.replace("CurrentChunkSize=10000", "CurrentChunkSize=9"), file.part(2)),
         (good.replace("resumableIdentifier=3-e", "resumableIdentifier="), file.part(2)),
+        // Right in itself, but cut otherwise than the first chunk was.
+        (
+            good.replace("ChunkSize=10000", "ChunkSize=15000").replace("TotalChunks=3", "TotalChunks=2"),
+            &file.bytes[15_000..],
+        ),
         (good.clone(), &file.part(2)[..9_999]),
         (good.clone(), &file.bytes[..10_001]),
     ] {
@@ -235,7 +279,15 @@ fn a_digest_is_checked_before_the_file_is_published() {
     };
     let wrong = sha1::Sha1::digest(b"something else");
     daemon.ask("POST", &path(1, &wrong), OCTET, file.part(1)).expect(200);
-    daemon.ask("POST", &path(2, &wrong), OCTET, file.part(2)).expect_code(409, "ERR_DIGEST_MISMATCH");
+    daemon.ask("POST", &path(2, &wrong), OCTET, file.part(2)).expect_code(415, "ERR_DIGEST_MISMATCH");
+    assert!(daemon.files().is_empty() && daemon.uploads().is_empty());
+    // It may have come with any chunk, and need not with the one that is the last.
+    let mut wire = daemon.connect();
+    wire.send_head("POST", &file.path(2), &format!("{OCTET}\nExpect: 100-continue"), Some(10_000));
+    wire.answer().expect(100);
+    daemon.ask("POST", &path(1, &wrong), OCTET, file.part(1)).expect(200);
+    wire.send(file.part(2));
+    wire.answer().expect_code(415, "ERR_DIGEST_MISMATCH");
     assert!(daemon.files().is_empty() && daemon.uploads().is_empty());
     let right = sha1::Sha1::digest(&file.bytes);
     for number in [2, 1] {
@@ -255,6 +307,12 @@ fn people_with_equal_names_are_told_apart() {
         daemon.ask("POST", &file.path(1), &format!("{OCTET}\n{whose}"), file.part(1)).expect(200);
     }
     assert_eq!(daemon.files().into_keys().collect::<Vec<_>>(), ["j (2).bin", "j.bin"]);
+    // Her own identifier and name, and another size: that is not the file she began.
+    let longer = File::new("1-j", "j.bin", 6_000, 10_000);
+    daemon
+        .ask("POST", &longer.path(1), &format!("{OCTET}\nX-User: anna"), longer.part(1))
+        .expect_code(400, "ERR_CONTRADICTION");
+    daemon.ask("GET", &longer.path(1), "X-User: anna", b"").expect(204);
 }
 
 #[test]

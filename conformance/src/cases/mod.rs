@@ -20,6 +20,7 @@ mod interrupted;
 mod location;
 mod metadata;
 mod offset;
+mod resumable;
 mod retries;
 mod steps;
 mod takeover;
@@ -27,11 +28,26 @@ mod termination;
 mod upload;
 mod with_upload;
 
-use crate::case::Case;
+use crate::case::{Case, Protocol};
 
 /// Every case, in the order in which it is reported.
 pub(crate) fn all() -> Vec<Case> {
-    let groups = [
+    let mut cases = grouped(Protocol::Tus, tus());
+    cases.extend(grouped(Protocol::ResumableJs, resumable::groups()));
+    cases
+}
+
+type Groups = Vec<(&'static str, Vec<Case>)>;
+
+fn grouped(protocol: Protocol, groups: Groups) -> Vec<Case> {
+    groups
+        .into_iter()
+        .flat_map(|(group, cases)| cases.into_iter().map(move |case| Case { protocol, group, ..case }))
+        .collect()
+}
+
+fn tus() -> Groups {
+    vec![
         ("core", core::cases()),
         ("head", head::cases()),
         ("upload", upload::cases()),
@@ -57,9 +73,5 @@ pub(crate) fn all() -> Vec<Case> {
         ("location", location::cases()),
         ("retries", retries::cases()),
         ("habits", habits::cases()),
-    ];
-    groups
-        .into_iter()
-        .flat_map(|(group, cases)| cases.into_iter().map(move |case| Case { group, ..case }))
-        .collect()
+    ]
 }

@@ -1,6 +1,7 @@
 //! What a case works with: the server under test, requests with the usual headers, and a record of what was said.
 
 mod bytes;
+pub(crate) mod resumable;
 mod steps;
 
 use std::{
@@ -15,6 +16,7 @@ use crate::{
 };
 
 pub(crate) use bytes::{difference, pattern, size};
+use resumable::Receiver;
 
 /// The content type of every body that carries bytes of an upload.
 pub(crate) const OCTETS: &str = "application/offset+octet-stream";
@@ -27,7 +29,10 @@ pub(crate) struct Target {
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) timeout: Duration,
     pub(crate) expire_wait: Duration,
+    /// What a tus server announces.
     pub(crate) offers: Offers,
+    /// What is known of a receiver for Resumable.js.
+    pub(crate) receiver: Receiver,
 }
 
 /// An upload that a case has made: the path that is requested, and the `Location` as the server wrote it.

@@ -2,7 +2,8 @@
 
 use crate::{
     case::Level,
-    report::{Outcome, Report, Tested},
+    offers::Offers,
+    report::{Outcome, Receiver, Report, Tested},
 };
 
 struct Paint(bool);
@@ -15,15 +16,18 @@ impl Paint {
 
 pub(super) fn write(report: &Report, colour: bool) -> String {
     let paint = Paint(colour);
-    let offers = &report.offers;
-    let mut text = format!("{}\n", paint.with("1", &report.url));
-    text.push_str(&format!("  extensions: {}\n", listed(&offers.extensions)));
-    if !offers.checksum_algorithms.is_empty() {
-        text.push_str(&format!("  checksums: {}\n", listed(&offers.checksum_algorithms)));
+    let mut text = String::new();
+    if let Some(url) = &report.url {
+        offered(&mut text, &paint, url, &report.offers);
     }
-    let size = offers.max_size.map_or("not announced".to_owned(), |size| format!("{size} bytes"));
-    let (download, http2) = (yes(offers.download), yes(offers.http2));
-    text.push_str(&format!("  max size: {size}; download: {download}; HTTP/2: {http2}\n"));
+    if let Some(Receiver { url, offers }) = &report.receiver {
+        text.push_str(&format!("{}\n", paint.with("1", url)));
+        let (status, download) = (yes(offers.status), yes(offers.download));
+        text.push_str(&format!(
+            "  Resumable.js; whole-upload status: {status}; download: {download}; HTTP/2: {}\n",
+            yes(offers.http2)
+        ));
+    }
     let mut group = "";
     for case in &report.cases {
         if case.group != group {
@@ -34,6 +38,17 @@ pub(super) fn write(report: &Report, colour: bool) -> String {
     }
     totals(&mut text, &paint, report);
     text
+}
+
+fn offered(text: &mut String, paint: &Paint, url: &str, offers: &Offers) {
+    text.push_str(&format!("{}\n", paint.with("1", url)));
+    text.push_str(&format!("  tus; extensions: {}\n", listed(&offers.extensions)));
+    if !offers.checksum_algorithms.is_empty() {
+        text.push_str(&format!("  checksums: {}\n", listed(&offers.checksum_algorithms)));
+    }
+    let size = offers.max_size.map_or("not announced".to_owned(), |size| format!("{size} bytes"));
+    let (download, http2) = (yes(offers.download), yes(offers.http2));
+    text.push_str(&format!("  max size: {size}; download: {download}; HTTP/2: {http2}\n"));
 }
 
 fn one(text: &mut String, paint: &Paint, case: &Tested) {
@@ -97,8 +112,9 @@ mod tests {
             "expected status 409, got 204",
             "       → PATCH /a\n         Upload-Offset: 1\n",
             "  skip X1-error (no \"CORS\")\n",
-            "must               1       1       0\n",
-            "1 passed, 2 failed, 1 skipped in 2.0 s\n",
+            "must               2       1       0\n",
+            "2 passed, 2 failed, 1 skipped in 2.0 s\n",
+            "http://localhost/chunks\n  Resumable.js; whole-upload status: yes; download: no; HTTP/2: no\n",
         ] {
             assert!(text.contains(wanted), "{wanted:?} is not in\n{text}");
         }

@@ -16,7 +16,11 @@ pub(super) fn write(report: &Report) -> String {
     });
     let document = json!({
         "url": report.url,
-        "offers": report.offers,
+        "offers": report.url.as_ref().map(|_| &report.offers),
+        "resumable": report
+            .receiver
+            .as_ref()
+            .map(|receiver| json!({"url": receiver.url, "offers": receiver.offers})),
         "totals": Value::Object(counts.into_iter().collect()),
         "seconds": report.duration.as_secs_f64(),
         "cases": report.cases.iter().map(case).collect::<Vec<_>>(),
@@ -28,6 +32,7 @@ fn case(tested: &Tested) -> Value {
     let mut value = json!({
         "name": tested.name,
         "statement": tested.statement,
+        "protocol": tested.protocol,
         "group": tested.group,
         "level": tested.level,
         "demand": tested.demand,
@@ -59,5 +64,14 @@ mod tests {
         assert_eq!(value["cases"][1]["statement"], "C8");
         assert_eq!(value["cases"][1]["level"], "must");
         assert_eq!(value["cases"][3]["reason"], "no \"CORS\"");
+        assert_eq!(
+            (&value["cases"][3]["protocol"], &value["cases"][4]["protocol"]),
+            (&"tus".into(), &"resumablejs".into())
+        );
+        assert_eq!(value["resumable"]["url"], "http://localhost/chunks");
+        assert_eq!(value["resumable"]["offers"]["status"], true);
+        let only = crate::report::Report { url: None, ..example() };
+        let value: serde_json::Value = serde_json::from_str(&only.to_json()).unwrap();
+        assert!(value["url"].is_null() && value["offers"].is_null());
     }
 }

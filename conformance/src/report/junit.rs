@@ -16,7 +16,11 @@ pub(super) fn write(report: &Report) -> io::Result<String> {
     let numbers = (report.cases.len().to_string(), all.failed.to_string(), all.skipped.to_string());
     writer
         .create_element("testsuites")
-        .with_attributes([("name", "tus 1.0"), ("tests", &numbers.0), ("failures", &numbers.1)])
+        .with_attributes([
+            ("name", report.protocols().as_str()),
+            ("tests", &numbers.0),
+            ("failures", &numbers.1),
+        ])
         .write_inner_content(|writer| {
             for suite in report.cases.chunk_by(|left, right| left.group == right.group) {
                 write_suite(writer, suite)?;
@@ -49,7 +53,7 @@ fn write_suite(writer: &mut Writer<Vec<u8>>, cases: &[Tested]) -> io::Result<()>
 
 fn write_case(writer: &mut Writer<Vec<u8>>, case: &Tested) -> io::Result<()> {
     let time = format!("{:.3}", case.duration.as_secs_f64());
-    let class = format!("tus.{}.{}", case.statement, case.level);
+    let class = format!("{}.{}.{}", case.protocol.id(), case.statement, case.level);
     let element = writer.create_element("testcase").with_attributes([
         ("name", case.name.as_str()),
         ("classname", &class),
@@ -110,9 +114,11 @@ mod tests {
             }
         }
         let count = |name: &str| starts.iter().filter(|start| *start == name).count();
-        assert_eq!((count("testsuite"), count("testcase"), count("failure"), count("skipped")), (1, 4, 2, 1));
+        assert_eq!((count("testsuite"), count("testcase"), count("failure"), count("skipped")), (1, 5, 2, 1));
         assert!(xml.contains("&lt;at&gt;") && xml.contains("no &quot;CORS&quot;"), "{xml}");
         assert!(xml.contains("classname=\"tus.C8.must\""), "{xml}");
+        assert!(xml.contains("classname=\"resumablejs.R2.must\""), "{xml}");
+        assert!(xml.contains("name=\"tus 1.0 and Resumable.js 1.1\""), "{xml}");
         assert!(!xml.contains('\u{1b}'));
     }
 }

@@ -6,7 +6,10 @@ mod junit;
 
 use std::time::Duration;
 
-use crate::{case::Level, offers::Offers};
+use crate::{
+    case::{Level, Protocol},
+    offers::{Offers, ResumableOffers},
+};
 
 /// What came of one case.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +37,8 @@ pub struct Tested {
     pub name: String,
     /// The statement's number, such as `C8`.
     pub statement: String,
+    /// What it is about.
+    pub protocol: Protocol,
     /// The group that it is printed under.
     pub group: &'static str,
     /// How strong the demand is.
@@ -46,13 +51,24 @@ pub struct Tested {
     pub duration: Duration,
 }
 
+/// The receiver for Resumable.js that was tested.
+#[derive(Clone, Debug)]
+pub struct Receiver {
+    /// What takes the chunks.
+    pub url: String,
+    /// What it was found to do.
+    pub offers: ResumableOffers,
+}
+
 /// A whole run.
 #[derive(Clone, Debug)]
 pub struct Report {
-    /// The creation endpoint.
-    pub url: String,
-    /// What the server said it can do.
+    /// tus's creation endpoint; `None`: tus was not tested.
+    pub url: Option<String>,
+    /// What the tus server said it can do.
     pub offers: Offers,
+    /// The receiver for Resumable.js; `None`: it was not tested.
+    pub receiver: Option<Receiver>,
     /// Every case that was picked, in order.
     pub cases: Vec<Tested>,
     /// How long the run took.
@@ -128,6 +144,14 @@ impl Report {
         self.cases.iter().filter(|case| matches!(case.outcome, Outcome::Failed { .. }))
     }
 
+    /// The protocols that were tested, for people.
+    #[must_use]
+    pub fn protocols(&self) -> String {
+        let tus = self.url.as_ref().map(|_| Protocol::Tus.name());
+        let resumable = self.receiver.as_ref().map(|_| Protocol::ResumableJs.name());
+        tus.into_iter().chain(resumable).collect::<Vec<_>>().join(" and ")
+    }
+
     /// Whether no failure counts: those of [`Level::Must`], or with `strict` those of any level.
     #[must_use]
     pub fn conforms(&self, strict: bool) -> bool {
@@ -160,6 +184,7 @@ pub(crate) fn example() -> Report {
     let case = |name: &str, level, outcome| Tested {
         name: name.into(),
         statement: name.split('-').next().unwrap_or_default().into(),
+        protocol: if name.starts_with('R') { Protocol::ResumableJs } else { Protocol::Tus },
         group: "core",
         level,
         demand: "A PATCH <at> another offset is answered 409.".into(),
@@ -171,13 +196,18 @@ pub(crate) fn example() -> Report {
         exchanges: vec!["→ PATCH /a\n  Upload-Offset: 1\n← 204\u{1b}".into()],
     };
     Report {
-        url: "http://localhost/files/?a=1&b=2".into(),
+        url: Some("http://localhost/files/?a=1&b=2".into()),
         offers: Offers { extensions: vec!["creation".into()], max_size: Some(5), ..Offers::default() },
+        receiver: Some(Receiver {
+            url: "http://localhost/chunks".into(),
+            offers: ResumableOffers { status: true, ..ResumableOffers::default() },
+        }),
         cases: vec![
             case("C1-created", Level::Must, Outcome::Passed),
             case("C8-behind", Level::Must, failed.clone()),
             case("C6-unknown", Level::Should, failed),
             case("X1-error", Level::Robustness, Outcome::Skipped { reason: "no \"CORS\"".into() }),
+            case("R2-after", Level::Must, Outcome::Passed),
         ],
         duration: Duration::from_secs(2),
     }
@@ -191,8 +221,8 @@ mod tests {
     fn counts_by_level() {
         let report = example();
         let totals = report.totals();
-        assert_eq!(totals.of(Level::Must), Count { passed: 1, failed: 1, skipped: 0 });
-        assert_eq!(totals.all(), Count { passed: 1, failed: 2, skipped: 1 });
+        assert_eq!(totals.of(Level::Must), Count { passed: 2, failed: 1, skipped: 0 });
+        assert_eq!(totals.all(), Count { passed: 2, failed: 2, skipped: 1 });
     }
 
     #[test]

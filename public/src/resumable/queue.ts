@@ -131,6 +131,7 @@ export class Queue {
     const question = new URL(this.config.resumableEndpoint, document.baseURI);
     question.searchParams.set('resumableIdentifier', transfer.id);
     question.searchParams.set('resumableFilename', transfer.source.fileName);
+    question.searchParams.set('resumableRelativePath', transfer.source.relativePath);
     question.searchParams.set('resumableTotalSize', String(transfer.source.size));
     try {
       const answer: unknown = await (await fetch(question)).json();

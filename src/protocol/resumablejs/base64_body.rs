@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::{Bytes, BytesMut};
 use futures_core::Stream;
 
-use super::form::piece;
+use super::form::{Flaw, piece};
 use crate::upload::{BodyCut, Piece};
 
 /// `data:application/octet-stream;base64,`, and no media type is longer than this.
@@ -18,6 +18,7 @@ const LONGEST_HEAD: usize = 1024;
 pub(super) struct MaybeBase64<B> {
     body: B,
     state: State,
+    flaw: Flaw,
 }
 
 enum State {
@@ -27,12 +28,15 @@ enum State {
     Head(BytesMut),
     /// Behind it: up to three characters wait for the fourth.
     Data(BytesMut),
+    /// Behind the padding, which ends it.
+    Padded,
     /// It was none.
     Broken,
 }
 
-pub(super) fn decode_if<B>(is_base64: bool, body: B) -> MaybeBase64<B> {
-    MaybeBase64 { body, state: if is_base64 { State::Head(BytesMut::new()) } else { State::Plain } }
+pub(super) fn decode_if<B>(is_base64: bool, body: B, flaw: Flaw) -> MaybeBase64<B> {
+    let state = if is_base64 { State::Head(BytesMut::new()) } else { State::Plain };
+    MaybeBase64 { body, state, flaw }
 }
 
 impl<B: Stream<Item = Result<Bytes, BodyCut>> + Unpin> Stream for MaybeBase64<B> {
@@ -44,17 +48,17 @@ impl<B: Stream<Item = Result<Bytes, BodyCut>> + Unpin> Stream for MaybeBase64<B>
             let bytes = match (came, &self.state) {
                 (came, State::Plain) => return Poll::Ready(came.map(piece)),
                 (Some(Ok(bytes)), _) => bytes,
-                (None, State::Data(rest)) if rest.is_empty() => return Poll::Ready(None),
-                // Cut in the middle of a group, or before any data: as good as a cut body.
-                (None, _) => return Poll::Ready(Some(Err(BodyCut::Gone))),
                 (Some(Err(cut)), _) => return Poll::Ready(Some(Err(cut))),
+                (None, state) if state.may_end() => return Poll::Ready(None),
+                (None, _) => return Poll::Ready(Some(Err(self.flaw.found("the data URL ends too early")))),
             };
             match self.state.decode(&bytes) {
                 Some(decoded) if decoded.is_empty() => {}
                 Some(decoded) => return Poll::Ready(Some(Ok(Piece::Bytes(decoded)))),
                 None => {
                     self.state = State::Broken;
-                    return Poll::Ready(Some(Err(BodyCut::Gone)));
+                    let flaw = self.flaw.found("the chunk is no data URL with Base64 in it");
+                    return Poll::Ready(Some(Err(flaw)));
                 }
             }
         }
@@ -62,38 +66,96 @@ impl<B: Stream<Item = Result<Bytes, BodyCut>> + Unpin> Stream for MaybeBase64<B>
 }
 
 impl State {
+    /// All is decoded. (Some browsers write a chunk of no bytes as `data:` and nothing else.)
+    fn may_end(&self) -> bool {
+        match self {
+            Self::Head(head) => head.eq_ignore_ascii_case(b"data:"),
+            Self::Data(rest) => rest.is_empty(),
+            Self::Padded => true,
+            Self::Plain | Self::Broken => false,
+        }
+    }
+
     /// The bytes that are decoded now. `None`: this is no data URL.
     fn decode(&mut self, bytes: &[u8]) -> Option<Bytes> {
-        if let Self::Head(head) = self {
-            head.extend_from_slice(bytes);
-            let Some(comma) = head.iter().position(|byte| *byte == b',') else {
-                return (head.len() <= LONGEST_HEAD).then(Bytes::new);
-            };
-            let data = head.split_off(comma + 1);
-            *self = Self::Data(BytesMut::new());
-            return self.decode(&data);
+        match self {
+            Self::Head(head) => {
+                head.extend_from_slice(bytes);
+                let Some(comma) = head.iter().position(|byte| *byte == b',') else {
+                    return (head.len() <= LONGEST_HEAD).then(Bytes::new);
+                };
+                let data = head.split_off(comma);
+                if !is_head(head) {
+                    return None;
+                }
+                *self = Self::Data(BytesMut::new());
+                self.decode(data.get(1..).unwrap_or_default())
+            }
+            Self::Data(rest) => {
+                rest.extend_from_slice(bytes);
+                let whole = rest.len() - rest.len() % 4;
+                let groups = rest.split_to(whole);
+                let decoded = STANDARD.decode(&groups).ok()?;
+                if groups.ends_with(b"=") {
+                    let nothing_behind = rest.is_empty();
+                    *self = Self::Padded;
+                    return nothing_behind.then(|| Bytes::from(decoded));
+                }
+                Some(Bytes::from(decoded))
+            }
+            Self::Padded => bytes.is_empty().then(Bytes::new),
+            Self::Plain | Self::Broken => None,
         }
-        let Self::Data(rest) = self else { return None };
-        rest.extend_from_slice(bytes);
-        let whole = rest.len() - rest.len() % 4;
-        let groups = rest.split_to(whole);
-        STANDARD.decode(&groups).ok().map(Bytes::from)
     }
+}
+
+/// `data:text/plain;charset=utf-8;base64`.
+fn is_head(head: &[u8]) -> bool {
+    let head = head.to_ascii_lowercase();
+    head.starts_with(b"data:") && head.ends_with(b";base64")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// A data URL that comes in two pieces.
+    fn decoded(url: &[u8], cut: usize) -> Option<Vec<u8>> {
+        let mut state = State::Head(BytesMut::new());
+        let first = state.decode(&url[..cut])?;
+        let second = state.decode(&url[cut..])?;
+        state.may_end().then(|| [first, second].concat())
+    }
+
     #[test]
     fn a_data_url_is_decoded_however_it_is_cut() {
-        let url = b"data:application/octet-stream;base64,aGVsbG8gd29ybGQ=";
-        for cut in 1..url.len() {
-            let mut state = State::Head(BytesMut::new());
-            let first = state.decode(&url[..cut]).unwrap();
-            let second = state.decode(&url[cut..]).unwrap();
-            assert_eq!([first, second].concat(), b"hello world", "cut at {cut}");
+        for (url, text) in [
+            (&b"data:application/octet-stream;base64,aGVsbG8gd29ybGQ="[..], &b"hello world"[..]),
+            (b"DATA:text/plain;charset=utf-8;BASE64,aGVsbG8gd29ybGQh", b"hello world!"),
+            (b"data:;base64,", b""),
+            (b"data:", b""),
+        ] {
+            for cut in 0..url.len() {
+                assert_eq!(decoded(url, cut).as_deref(), Some(text), "cut at {cut}");
+            }
         }
-        assert!(State::Head(BytesMut::new()).decode(b"data:,!!!!").is_none());
+    }
+
+    #[test]
+    fn what_is_no_data_url_is_known_as_none() {
+        for bad in [
+            &b"data:;base64,!!!!"[..],
+            b"data:,hello",
+            b"hello, world",
+            b"data:;base64,QQ==QUJD",
+            b"data:;base64,QUJDRA",
+            b"data:;base64,QUI=x",
+            b"data",
+            b"",
+        ] {
+            for cut in 0..bad.len().max(1) {
+                assert_eq!(decoded(bad, cut), None, "{:?} cut at {cut}", String::from_utf8_lossy(bad));
+            }
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! The adapter's error table.
 //!
-//! The clients give a file up at 400, 401, 403, 404, 409, 415, 500 and 501, and try again at everything else. So what
-//! passes answers something else, a failing disk too: 503, never 500.
+//! The clients give a file up at 404, 415, 500 and 501 (Resumable.js at 400, too, and pages add 401, 403 and 409), and try
+//! again at everything else. So what passes answers something else, a failing disk too: 503, never 500.
 
 use http::StatusCode;
 
@@ -24,9 +24,11 @@ pub(super) fn fail(error: &UploadError) -> Problem {
         E::Metadata(_) => stays(StatusCode::BAD_REQUEST, "ERR_INVALID_PARAMETERS"),
         // 413 is tried again by stock clients, for ever; 400 tells the user at once.
         E::TooLarge { .. } => stays(StatusCode::BAD_REQUEST, "ERR_MAX_SIZE_EXCEEDED"),
+        // All chunks are gone with it. Sent again, the last one would be a success, and its client would take the file for
+        // stored: so this is one of the few statuses at which all three clients give up by themselves.
         E::ChecksumMismatch { algorithm } => {
             let message = format!("the whole file's {algorithm} is not the one given; it was not published");
-            Problem::new(StatusCode::CONFLICT, "ERR_DIGEST_MISMATCH", message)
+            Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "ERR_DIGEST_MISMATCH", message)
         }
         E::NoSpace => passes(StatusCode::INSUFFICIENT_STORAGE, "ERR_NO_SPACE", 60),
         E::Closing | E::Unverified(Interruption::Shutdown) => {

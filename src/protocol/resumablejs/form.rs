@@ -1,19 +1,19 @@
 //! A chunk in a form: fields first, then the file's part, which goes to the store as it arrives.
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
-use multer::{Constraints, Field, Multipart, SizeLimit};
 
 use super::base64_body::{self, MaybeBase64};
 use super::errors::{bad, fail};
-use super::params::Params;
+use super::multipart::{FormError, Multipart};
+use super::params::{Certainty, Params};
 use crate::http::{Problem, RequestBytes};
 use crate::upload::{BodyCut, Piece, UploadError};
 
-/// As much as all fields before the file may have, and how many there may be.
-const FIELD_BYTES: u64 = 64 * 1024;
+/// How many fields there may be before the file.
 const FIELDS: usize = 64;
 
 /// A form up to its file.
@@ -22,64 +22,77 @@ pub(super) struct Form {
     pub(super) pieces: MaybeBase64<Part>,
 }
 
-/// The file's part of a form. Keeps the form open while it is read.
+/// What is wrong with a body itself: to the engine it is cut, and to the client it would be wrong the next time, too.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Flaw(Arc<OnceLock<&'static str>>);
+
+impl Flaw {
+    /// Notes it and ends the body.
+    pub(super) fn found(&self, what: &'static str) -> BodyCut {
+        let _ = self.0.set(what);
+        BodyCut::Gone
+    }
+
+    pub(super) fn get(&self) -> Option<&'static str> {
+        self.0.get().copied()
+    }
+}
+
+/// The file's part of a form.
 pub(super) struct Part {
-    field: Field<'static>,
-    _form: Multipart<'static>,
+    form: Multipart<RequestBytes>,
+    flaw: Flaw,
 }
 
 impl Stream for Part {
     type Item = Result<bytes::Bytes, BodyCut>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        Pin::new(&mut self.field).poll_next(cx).map_err(|error| cut(&error))
+        let data = ready!(self.form.poll_data(cx));
+        Poll::Ready(data.map(|data| {
+            data.map_err(|error| match error {
+                FormError::Cut(cut) => cut,
+                FormError::Broken(what) => self.flaw.found(what),
+            })
+        }))
     }
 }
 
-/// Reads the fields. `query` has precedence: it is what a test of the same chunk said.
-pub(super) async fn read(body: RequestBytes, boundary: String, query: Params) -> Result<Form, Problem> {
-    let limits = Constraints::new().size_limit(SizeLimit::new().whole_stream(u64::MAX).per_field(u64::MAX));
-    let mut form = Multipart::with_constraints(body, boundary, limits);
+/// Reads the fields, which may repeat what the query says and not contradict it.
+pub(super) async fn read(
+    body: RequestBytes,
+    boundary: &str,
+    query: Params,
+    flaw: Flaw,
+) -> Result<Form, Problem> {
+    let mut form = Multipart::new(body, boundary.as_bytes());
     let mut params = query;
-    let mut left = FIELD_BYTES;
     for _ in 0..FIELDS {
-        let field = form.next_field().await.map_err(unreadable)?;
-        let Some(mut field) = field else { return Err(bad("the form has no part with the chunk's bytes")) };
-        let name = field.name().unwrap_or_default().to_owned();
+        let Some(part) = form.next_part().await.map_err(unreadable)? else {
+            return Err(bad("the form has no part with the chunk's bytes"));
+        };
         // With chunkFormat base64 the bytes come as a text field called like the file.
-        let is_base64 = field.file_name().is_none() && name == "file";
-        if field.file_name().is_some() || is_base64 {
-            let part = Part { field, _form: form };
-            let pieces = base64_body::decode_if(is_base64 || params.is_base64(), part);
-            return Ok(Form { params, pieces });
+        let is_base64 = !part.is_file
+            && match params.is_file_name(&part.name) {
+                Certainty::Yes => true,
+                Certainty::Perhaps => form.begins_with(b"data:").await.map_err(unreadable)?,
+                Certainty::No => false,
+            };
+        if part.is_file || is_base64 {
+            params.check_one_voice()?;
+            let is_base64 = is_base64 || params.is_base64();
+            let part = Part { form, flaw: flaw.clone() };
+            return Ok(Form { params, pieces: base64_body::decode_if(is_base64, part, flaw) });
         }
-        let mut value = Vec::new();
-        while let Some(bytes) = field.chunk().await.map_err(unreadable)? {
-            left =
-                left.checked_sub(bytes.len() as u64).ok_or_else(|| bad("the form's fields are too long"))?;
-            value.extend_from_slice(&bytes);
-        }
-        let value = String::from_utf8(value).map_err(|_| bad(format!("the field {name:?} is not UTF-8")))?;
-        params.set(&name, value);
+        params.take_field(&part.name, &form.text().await.map_err(unreadable)?);
     }
     Err(bad("the form has too many fields"))
 }
 
-/// Why the body below the form ended.
-fn cut(error: &multer::Error) -> BodyCut {
+fn unreadable(error: FormError) -> Problem {
     match error {
-        multer::Error::StreamReadFailed(cause) => cause.downcast_ref().copied().unwrap_or(BodyCut::Gone),
-        _ => BodyCut::Gone,
-    }
-}
-
-fn unreadable(error: multer::Error) -> Problem {
-    match error {
-        // The line broke; that passes.
-        multer::Error::StreamReadFailed(_)
-        | multer::Error::IncompleteStream
-        | multer::Error::IncompleteHeaders => fail(&UploadError::Unverified(cut(&error).into())),
-        other => bad(format!("the form can't be read: {other}")),
+        FormError::Cut(cut) => fail(&UploadError::Unverified(cut.into())),
+        FormError::Broken(what) => bad(format!("the form can't be read: {what}")),
     }
 }
 

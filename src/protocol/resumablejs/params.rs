@@ -1,6 +1,6 @@
 //! The nine parameters, in each relative's spelling.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -11,13 +11,6 @@ use crate::upload::{Algorithm, Checksum, Chunks};
 
 /// Resumable.js, Flow.js, simple-uploader.
 const PREFIXES: [&str; 3] = ["resumable", "flow", ""];
-
-/// Parameters under their names without a prefix, first letter small: `chunkNumber`.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub(super) struct Params {
-    values: HashMap<&'static str, String>,
-    prefix: Option<String>,
-}
 
 /// Their names behind the prefix.
 const NAMES: [&str; 11] = [
@@ -34,48 +27,140 @@ const NAMES: [&str; 11] = [
     "ChunkFormat",
 ];
 
+/// What a request says of its chunk, in the query and in the form.
+///
+/// Pages send parameters of their own along, and `type` or `filename` among them mean something to simple-uploader. So
+/// each spelling is kept apart, and one of them speaks for the request.
+#[derive(Debug, Clone)]
+pub(super) struct Params {
+    spellings: Vec<Spelling>,
+    /// Everything that the query names, whosever it is.
+    in_query: HashSet<String>,
+    /// The page's own prefix.
+    own: String,
+}
+
+#[derive(Debug, Clone)]
+struct Spelling {
+    prefix: String,
+    values: HashMap<&'static str, String>,
+    /// A name that was said twice, and differently.
+    contradicted: Option<&'static str>,
+}
+
+impl Spelling {
+    fn new(prefix: String) -> Self {
+        Self { prefix, values: HashMap::new(), contradicted: None }
+    }
+
+    fn knows(&self, name: &str) -> Option<&'static str> {
+        let rest = name.strip_prefix(self.prefix.as_str())?;
+        NAMES
+            .into_iter()
+            .find(|known| if self.prefix.is_empty() { is_bare(rest, known) } else { rest == *known })
+    }
+
+    /// As the page writes it.
+    fn spell(&self, name: &str) -> String {
+        let (first, rest) = name.split_at(name.len().min(1));
+        let first = if self.prefix.is_empty() { first.to_ascii_lowercase() } else { first.to_owned() };
+        format!("{}{first}{rest}", self.prefix)
+    }
+}
+
+/// `chunkNumber`; not `ChunkNumber`.
+fn is_bare(name: &str, known: &str) -> bool {
+    name.starts_with(|first: char| first.is_ascii_lowercase())
+        && name.eq_ignore_ascii_case(known)
+        && name.get(1..) == known.get(1..)
+}
+
 impl Params {
-    /// Reads a query string. What is not a parameter is left alone.
-    pub(super) fn read(query: &str, prefix: Option<&str>) -> Self {
-        let mut params = Self { prefix: prefix.map(str::to_owned), ..Self::default() };
+    /// Reads a query string. What is no parameter is left alone. The first value of a name stands: the client writes
+    /// what its page wants to have said (`query`) before what it says itself.
+    ///
+    /// `own` is a prefix of the page's: in place of the known ones, or (as `parameterNamespace`) in front of them.
+    pub(super) fn read(query: &str, own: Option<&str>) -> Self {
+        let namespaced = own.into_iter().flat_map(|own| PREFIXES.map(|prefix| format!("{own}{prefix}")));
+        let prefixes = namespaced.chain(PREFIXES.map(str::to_owned));
+        let mut params = Self {
+            spellings: prefixes.map(Spelling::new).collect(),
+            in_query: HashSet::new(),
+            own: own.unwrap_or_default().to_owned(),
+        };
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-            params.set(&name, value.into_owned());
+            for spelling in &mut params.spellings {
+                if let Some(known) = spelling.knows(&name) {
+                    spelling.values.entry(known).or_insert_with(|| line_ends(&value));
+                }
+            }
+            params.in_query.insert(name.into_owned());
         }
         params
     }
 
-    /// Takes a field in if it is a parameter. The first value of a name stands: a form repeats the query's.
-    pub(super) fn set(&mut self, name: &str, value: String) {
-        if let Some(known) = self.known(name) {
-            self.values.entry(known).or_insert(value);
+    /// Takes a form's field in if it is a parameter. A form repeats the query's.
+    pub(super) fn take_field(&mut self, name: &str, value: &str) {
+        let value = line_ends(value);
+        for spelling in &mut self.spellings {
+            let Some(known) = spelling.knows(name) else { continue };
+            if *spelling.values.entry(known).or_insert_with(|| value.clone()) != value {
+                spelling.contradicted = Some(known);
+            }
         }
     }
 
-    fn known(&self, name: &str) -> Option<&'static str> {
-        let prefixes = self.prefix.as_deref().into_iter().chain(PREFIXES);
-        prefixes.filter_map(|prefix| name.strip_prefix(prefix)).find_map(|rest| {
-            NAMES
-                .into_iter()
-                .find(|known| known.eq_ignore_ascii_case(rest) && has_right_case(rest, known, name))
-        })
+    /// The spelling that speaks: the first one that says whose chunk it is, or anything at all.
+    fn spoken(&self) -> Option<&Spelling> {
+        let mut identified =
+            self.spellings.iter().filter(|spelling| spelling.values.contains_key("Identifier"));
+        identified.next().or_else(|| self.spellings.iter().find(|spelling| !spelling.values.is_empty()))
+    }
+
+    /// # Errors
+    /// The form says something else than the query.
+    pub(super) fn check_one_voice(&self) -> Result<(), Problem> {
+        let contradicted = self.spoken().and_then(|spoken| Some(spoken.spell(spoken.contradicted?)));
+        match contradicted {
+            Some(name) => Err(bad(format!("the parameter {name} is given twice, with two values"))),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether a text field is, by its name, the chunk as a data URL: `file`, or with `fileParameterName` one that is
+    /// no parameter and, unlike everything else that the page sends, not in the query either.
+    pub(super) fn is_file_name(&self, name: &str) -> Certainty {
+        if name.strip_prefix(self.own.as_str()) == Some("file") || name == "file" {
+            return Certainty::Yes;
+        }
+        let is_parameter = self.spellings.iter().any(|spelling| spelling.knows(name).is_some());
+        let says_all =
+            self.spoken().is_some_and(|spoken| self.in_query.contains(&spoken.spell("Identifier")));
+        if !is_parameter && says_all && !self.in_query.contains(name) {
+            Certainty::Perhaps
+        } else {
+            Certainty::No
+        }
     }
 
     fn text(&self, name: &str) -> &str {
-        self.values.get(name).map_or("", String::as_str)
+        self.spoken().and_then(|spoken| spoken.values.get(name)).map_or("", String::as_str)
     }
 
     fn number(&self, name: &'static str) -> Result<u64, Problem> {
         let text = self.text(name);
+        let spelled =
+            || self.spoken().map_or_else(|| format!("resumable{name}"), |spoken| spoken.spell(name));
         if text.is_empty() {
-            return Err(bad(format!("the parameter resumable{name} is missing")));
+            return Err(bad(format!("the parameter {} is missing", spelled())));
         }
         let digits = text.bytes().all(|byte| byte.is_ascii_digit());
         let number = digits.then(|| text.parse().ok()).flatten();
-        number.ok_or_else(|| bad(format!("the parameter resumable{name} is not a number")))
+        number.ok_or_else(|| bad(format!("the parameter {} is not a number", spelled())))
     }
 
     pub(super) fn has_chunk_number(&self) -> bool {
-        self.values.contains_key("ChunkNumber")
+        self.spoken().is_some_and(|spoken| spoken.values.contains_key("ChunkNumber"))
     }
 
     pub(super) fn chunk_number(&self) -> Result<u64, Problem> {
@@ -109,6 +194,12 @@ impl Params {
         self.text("RelativePath")
     }
 
+    /// The folder in the relative path, which is the name alone for a file that was chosen by itself.
+    pub(super) fn folder(&self) -> &str {
+        let path = self.relative_path();
+        path.strip_suffix(self.file_name()).unwrap_or(path)
+    }
+
     pub(super) fn media_type(&self) -> &str {
         self.text("Type")
     }
@@ -136,12 +227,19 @@ impl Params {
     }
 }
 
-/// `resumableType`, `type`; not `resumabletype`, nor `Type`.
-fn has_right_case(rest: &str, known: &str, name: &str) -> bool {
-    match (rest.len() == name.len(), rest.chars().next(), known.chars().next()) {
-        (true, Some(first), Some(_)) => first.is_ascii_lowercase() && rest.get(1..) == known.get(1..),
-        _ => rest == known,
-    }
+/// How sure it is that a field is the file's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Certainty {
+    Yes,
+    /// If it looks like a data URL.
+    Perhaps,
+    No,
+}
+
+/// A form writes every line end as CR LF (WHATWG HTML, "multipart/form-data encoding algorithm"), a query as it is: a
+/// name with a line end has to be the same in both.
+fn line_ends(value: &str) -> String {
+    if value.contains('\r') { value.replace("\r\n", "\n").replace('\r', "\n") } else { value.to_owned() }
 }
 
 /// A parameter of somebody else's.
@@ -162,6 +260,8 @@ mod tests {
             ("flowChunkNumber=2&flowFilename=%C3%BC%20b", None),
             ("chunkNumber=2&filename=%C3%BC%20b", None),
             ("up_ChunkNumber=2&up_Filename=%C3%BC%20b", Some("up_")),
+            ("up_resumableChunkNumber=2&up_resumableFilename=%C3%BC%20b", Some("up_")),
+            ("resumableChunkNumber=2&resumableFilename=%C3%BC%20b", Some("up_")),
         ];
         for (query, prefix) in table {
             let params = Params::read(query, prefix);
@@ -173,12 +273,63 @@ mod tests {
     }
 
     #[test]
+    fn one_spelling_speaks_and_what_the_page_adds_does_not() {
+        let own = "type=invoice&identifier=7&filename=x.pdf&chunkNumber=9";
+        let read = |query: String| Params::read(&query, None);
+        let stock = read(format!("{own}&resumableIdentifier=1-a&resumableChunkNumber=2"));
+        assert_eq!((stock.identifier(), stock.chunk_number().unwrap()), ("1-a", 2));
+        assert_eq!((stock.media_type(), stock.file_name()), ("", ""));
+        let mut flow = read(own.into());
+        flow.take_field("flowIdentifier", "1-b");
+        assert_eq!((flow.identifier(), flow.has_chunk_number()), ("1-b", false));
+        assert_eq!(read(own.into()).identifier(), "7");
+    }
+
+    #[test]
+    fn a_form_may_repeat_the_query_but_not_contradict_it() {
+        let says = |value: &str| {
+            let mut params = Params::read("resumableIdentifier=1&resumableFilename=Icon%0D", None);
+            params.take_field("type", "a");
+            params.take_field("type", "b");
+            params.take_field("resumableFilename", value);
+            params.check_one_voice().map_err(|problem| problem.message)
+        };
+        assert_eq!(says("Icon\r\n"), Ok(()));
+        assert!(says("Icon").unwrap_err().contains("resumableFilename is given twice"));
+    }
+
+    #[test]
+    fn the_file_s_field_is_known_by_its_name() {
+        let params = Params::read("up_resumableIdentifier=1&up_avatar=data:x", Some("up_"));
+        for (name, certainty) in [
+            ("file", Certainty::Yes),
+            ("up_file", Certainty::Yes),
+            ("up_upload", Certainty::Perhaps),
+            ("up_avatar", Certainty::No),
+            ("up_resumableType", Certainty::No),
+        ] {
+            assert_eq!(params.is_file_name(name), certainty, "{name}");
+        }
+        assert_eq!(Params::read("", None).is_file_name("upload"), Certainty::No);
+    }
+
+    #[test]
     fn what_is_missing_or_no_number_is_named() {
         let read = |query| Params::read(query, None).chunks().unwrap_err().message;
         assert!(read("resumableChunkSize=1").contains("resumableTotalSize is missing"));
+        assert!(read("flowChunkSize=1").contains("flowTotalSize is missing"));
         assert!(
             read("resumableChunkSize=1&resumableTotalSize=-1").contains("resumableTotalSize is not a number")
         );
         assert!(read("resumableChunkSize=0&resumableTotalSize=1").contains("at least 1"));
+    }
+
+    #[test]
+    fn a_folder_is_what_stands_before_the_name() {
+        let folder = |path: &str| {
+            let query = format!("resumableIdentifier=1&resumableFilename=a.txt&resumableRelativePath={path}");
+            Params::read(&query, None).folder().to_owned()
+        };
+        assert_eq!(["", "a.txt", "x/y/a.txt", "x/y"].map(folder), ["", "", "x/y/", "x/y"]);
     }
 }

@@ -40,6 +40,8 @@ type Batch = Vec<(u64, oneshot::Sender<Result<(), UploadError>>)>;
 struct Commits {
     /// Written, and to be recorded.
     waiting: Batch,
+    /// What the whole sums to, as a chunk said it last: it may come with any of them.
+    digest: Option<Checksum>,
     /// Somebody is recording.
     running: bool,
 }
@@ -119,11 +121,12 @@ impl<S: Store> Session<S> {
         let is_first = {
             let mut commits = self.commits.lock().unwrap_or_else(PoisonError::into_inner);
             commits.waiting.push((number, sender));
+            commits.digest = digest.or(commits.digest.take());
             !std::mem::replace(&mut commits.running, true)
         };
         if is_first {
             while let Some(batch) = self.next_batch() {
-                self.record(batch, digest.as_ref()).await;
+                self.record(batch).await;
             }
         }
         recorded.await.unwrap_or(Err(UploadError::Busy))
@@ -136,9 +139,9 @@ impl<S: Store> Session<S> {
         commits.running.then_some(batch)
     }
 
-    async fn record(&self, batch: Batch, digest: Option<&Checksum>) {
+    async fn record(&self, batch: Batch) {
         let numbers: Vec<u64> = batch.iter().map(|(number, _)| *number).collect();
-        let mut error = self.record_chunks(&numbers, digest).await.err();
+        let mut error = self.record_chunks(&numbers).await.err();
         let kind = error.as_ref().map(same_kind);
         for (_, waiting) in batch {
             // One of them gets the error itself, the others its kind.
@@ -151,7 +154,7 @@ impl<S: Store> Session<S> {
         }
     }
 
-    async fn record_chunks(&self, numbers: &[u64], digest: Option<&Checksum>) -> Result<(), UploadError> {
+    async fn record_chunks(&self, numbers: &[u64]) -> Result<(), UploadError> {
         let store = &self.engine.inner.store;
         let mut upload = self.snapshot();
         let State::Filling(chunks) = &mut upload.state else { return Ok(()) };
@@ -161,7 +164,7 @@ impl<S: Store> Session<S> {
         upload.modified = Timestamp::now();
         upload.expires = self.engine.expiry_from(upload.modified, upload.key);
         let written = store.writer(&upload).await?;
-        if complete && let Err(error) = self.check_digest(&upload, digest).await {
+        if complete && let Err(error) = self.check_digest(&upload).await {
             // Nothing of it can be trusted, and asking for it again chunk by chunk would find all of them there.
             store.remove(&upload).await?;
             self.lease.give_up();
@@ -179,7 +182,8 @@ impl<S: Store> Session<S> {
         Ok(())
     }
 
-    async fn check_digest(&self, upload: &Upload, digest: Option<&Checksum>) -> Result<(), UploadError> {
+    async fn check_digest(&self, upload: &Upload) -> Result<(), UploadError> {
+        let digest = self.commits.lock().unwrap_or_else(PoisonError::into_inner).digest.clone();
         let Some(digest) = digest.filter(|_| self.engine.rules().verify) else { return Ok(()) };
         let algorithm = digest.algorithm();
         let writer = self.engine.inner.store.writer(upload).await?;

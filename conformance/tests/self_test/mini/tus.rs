@@ -1,5 +1,4 @@
-//! A tiny tus server for the suite's own tests. It is right in what the tests look at, but for one fault that can be
-//! switched on: so a failing case is known to fail because of that fault.
+//! A tiny tus server, right in what the tests look at.
 
 use std::{
     collections::HashMap,
@@ -8,9 +7,11 @@ use std::{
 };
 
 use tokio::{
-    io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
+    io::{AsyncReadExt as _, AsyncWriteExt as _, BufReader},
     net::{TcpListener, TcpStream},
 };
+
+use super::http::{Head, read_head};
 
 /// What the server does wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,36 +61,8 @@ pub(crate) async fn start(fault: Fault) -> io::Result<String> {
     Ok(url)
 }
 
-struct Head {
-    method: String,
-    path: String,
-    headers: Vec<(String, String)>,
-}
-
-impl Head {
-    fn get(&self, name: &str) -> Option<&str> {
-        let found = self.headers.iter().find(|(present, _)| present.eq_ignore_ascii_case(name));
-        found.map(|(_, value)| value.as_str())
-    }
-}
-
-async fn line(stream: &mut BufReader<TcpStream>) -> io::Result<String> {
-    let mut bytes = Vec::new();
-    stream.read_until(b'\n', &mut bytes).await?;
-    Ok(String::from_utf8_lossy(&bytes).trim_end_matches(['\r', '\n']).to_owned())
-}
-
 async fn serve(mut stream: BufReader<TcpStream>, uploads: &Uploads, fault: Fault) -> io::Result<()> {
-    let first = line(&mut stream).await?;
-    let mut words = first.split(' ').map(ToOwned::to_owned);
-    let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-    let mut headers = Vec::new();
-    loop {
-        let next = line(&mut stream).await?;
-        let Some((name, value)) = next.split_once(':') else { break };
-        headers.push((name.to_owned(), value.trim().to_owned()));
-    }
-    let head = Head { method, path, headers };
+    let Some(head) = read_head(&mut stream).await? else { return Ok(()) };
     let (status, mut lines, body) = match refuse(&head, uploads, fault) {
         Some(refusal) => refusal,
         None => accept(&head, &mut stream, uploads, fault).await?,
@@ -132,12 +105,12 @@ fn refuse(head: &Head, uploads: &Uploads, fault: Fault) -> Option<Answer> {
             "Tus-Version: 1.0.0\r\nTus-Extension: creation,termination\r\nTus-Max-Size: 1000000000\r\n";
         return Some((204, lines.into(), Vec::new()));
     }
-    let version = head.get("Tus-Resumable") == Some("1.0.0") || head.method == "GET";
+    let version = head.find("Tus-Resumable") == Some("1.0.0") || head.method == "GET";
     if !version && fault != Fault::TakesAnyVersion {
         return Some((412, "Tus-Version: 1.0.0\r\n".into(), Vec::new()));
     }
     if head.method == "POST" {
-        let length = number(head.get("Upload-Length"), fault);
+        let length = number(head.find("Upload-Length"), fault);
         return match length {
             None if fault != Fault::TakesAnyLength => told(400),
             Some(length) if length > 1_000_000_000 => told(413),
@@ -149,10 +122,10 @@ fn refuse(head: &Head, uploads: &Uploads, fault: Fault) -> Option<Answer> {
     if head.method != "PATCH" {
         return None;
     }
-    if head.get("Content-Type") != Some("application/offset+octet-stream") && fault != Fault::TakesAnyType {
+    if head.find("Content-Type") != Some("application/offset+octet-stream") && fault != Fault::TakesAnyType {
         return told(415);
     }
-    match number(head.get("Upload-Offset"), fault) {
+    match number(head.find("Upload-Offset"), fault) {
         None => told(400),
         Some(offset) if offset != stored(upload) && fault != Fault::TakesAnyOffset => told(409),
         Some(_) => None,
@@ -174,8 +147,8 @@ async fn accept(
             let mut uploads = locked(uploads);
             let name = if fault == Fault::RepeatsLocation { 7 } else { uploads.len() * 7919 + 7 };
             let path = format!("/files/{name:032x}");
-            let metadata = head.get("Upload-Metadata").filter(|_| fault != Fault::ForgetsMetadata);
-            let length = number(head.get("Upload-Length"), fault).unwrap_or(0);
+            let metadata = head.find("Upload-Metadata").filter(|_| fault != Fault::ForgetsMetadata);
+            let length = number(head.find("Upload-Length"), fault).unwrap_or(0);
             let upload = Upload { length, metadata: metadata.map(ToOwned::to_owned), ..Upload::default() };
             uploads.insert(path.clone(), upload);
             Ok((201, format!("Location: {path}\r\n"), Vec::new()))
@@ -212,10 +185,10 @@ async fn append(
     uploads: &Uploads,
     fault: Fault,
 ) -> io::Result<Answer> {
-    if head.get("Expect").is_some() && fault != Fault::NeverContinues {
+    if head.find("Expect").is_some() && fault != Fault::NeverContinues {
         stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await?;
     }
-    let announced = number(head.get("Content-Length"), Fault::None).unwrap_or(0);
+    let announced = number(head.find("Content-Length"), Fault::None).unwrap_or(0);
     let mut body = Vec::new();
     let mut left = announced;
     let mut piece = vec![0_u8; 65_536];

@@ -1,0 +1,284 @@
+//! What the stock clients really send, beyond the plain case: read off Resumable.js 1.1.0, Flow.js 2.14 and
+//! simple-uploader 0.6, and off what Chromium makes of it.
+
+use crate::support::daemon::Daemon;
+use crate::support::wire::Answer;
+use crate::support::{base64, bytes};
+
+const PATH: &str = "/resumable_upload";
+const FORM: &str = "Content-Type: multipart/form-data; boundary=B";
+
+/// `name=value` for each pair, as `encodeURIComponent` writes it.
+fn query(pairs: &[(&str, &str)]) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.extend_pairs(pairs);
+    format!("{PATH}?{}", query.finish())
+}
+
+/// The parameters of a file in one chunk, in this spelling.
+fn one_chunk<'t>(prefix: &str, identifier: &'t str, name: &'t str, len: &'t str) -> Vec<(String, &'t str)> {
+    let spell = |key: &str| match prefix {
+        "" => key[..1].to_lowercase() + &key[1..],
+        prefix => format!("{prefix}{key}"),
+    };
+    let values = ["1", "10", len, len, "1", identifier, name];
+    ["ChunkNumber", "ChunkSize", "CurrentChunkSize", "TotalSize", "TotalChunks", "Identifier", "Filename"]
+        .map(spell)
+        .into_iter()
+        .zip(values)
+        .collect()
+}
+
+fn borrowed<'t>(pairs: &'t [(String, &'t str)]) -> Vec<(&'t str, &'t str)> {
+    pairs.iter().map(|(name, value)| (name.as_str(), *value)).collect()
+}
+
+/// A form with these fields and, in the end, a part with this head and content.
+fn form(fields: &[(&str, &str)], head: &str, content: &[u8]) -> Vec<u8> {
+    let mut form = Vec::new();
+    for (name, value) in fields {
+        let part = format!("--B\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
+        form.extend_from_slice(part.as_bytes());
+    }
+    form.extend_from_slice(format!("--B\r\nContent-Disposition: form-data; {head}\r\n\r\n").as_bytes());
+    form.extend_from_slice(content);
+    form.extend_from_slice(b"\r\n--B--\r\n");
+    form
+}
+
+const FILE: &str = "name=\"file\"; filename=\"blob\"\r\nContent-Type: application/octet-stream";
+
+fn post(daemon: &Daemon, path: &str, form: &[u8]) -> Answer {
+    daemon.ask("POST", path, FORM, form)
+}
+
+#[test]
+fn what_a_page_sends_of_its_own_is_not_taken_for_a_relative_s() {
+    let daemon = Daemon::start(&[]);
+    let own = [("type", "invoice"), ("identifier", "7"), ("filename", "form.pdf"), ("chunkNumber", "9")];
+    // Resumable.js with `query`, or with a query in its target: in the URL before its own parameters.
+    for name in ["a.txt", "b.txt"] {
+        let stock = one_chunk("resumable", name, name, "5");
+        let path = query(&[&own[..], &borrowed(&stock)].concat());
+        post(&daemon, &path, &form(&borrowed(&stock), FILE, b"hello")).expect(200);
+        daemon.ask("GET", &path, "", b"").expect(200);
+        assert_eq!(daemon.files()[name], b"hello");
+    }
+    // Flow.js has both in the form only.
+    let flow = one_chunk("flow", "1-c", "c.txt", "5");
+    let fields = [&own[..], &borrowed(&flow)].concat();
+    post(&daemon, PATH, &form(&fields, FILE, b"hello")).expect(200);
+    assert_eq!(daemon.files()["c.txt"], b"hello");
+    assert_eq!(daemon.files().len(), 3);
+}
+
+#[test]
+fn a_namespace_stands_before_every_name_the_file_s_too() {
+    let daemon = Daemon::start(&["--resumable-prefix", "up_"]);
+    let stock = one_chunk("up_resumable", "1-n", "n.txt", "5");
+    let data_url = form(
+        &borrowed(&stock),
+        "name=\"up_file\"",
+        format!("data:application/octet-stream;base64,{}", base64(b"hello")).as_bytes(),
+    );
+    post(&daemon, &query(&borrowed(&stock)), &data_url).expect(200);
+    assert_eq!(daemon.files()["n.txt"], b"hello");
+}
+
+#[test]
+fn a_data_url_is_known_under_any_name_and_a_page_s_own_is_not_taken_for_it() {
+    let daemon = Daemon::start(&[]);
+    let stock = one_chunk("resumable", "1-d", "d.txt", "5");
+    // `query: {avatar: 'data:…'}` and `fileParameterName: 'upload'`: what is the page's is in the URL, too.
+    let with_avatar = [&[("avatar", "data:image/png;base64,QUJD")], &borrowed(&stock)[..]].concat();
+    let url = format!("data:text/plain;charset=utf-8;base64,{}", base64(b"hello"));
+    let body = form(&with_avatar, "name=\"upload\"", url.as_bytes());
+    post(&daemon, &query(&with_avatar), &body).expect(200);
+    assert_eq!(daemon.files()["d.txt"], b"hello");
+    // Some browsers write a file of no bytes so.
+    let empty = one_chunk("resumable", "0-e", "e.txt", "0");
+    post(&daemon, &query(&borrowed(&empty)), &form(&borrowed(&empty), "name=\"file\"", b"data:")).expect(200);
+    assert_eq!(daemon.files()["e.txt"], b"");
+}
+
+#[test]
+fn a_data_url_that_is_none_is_refused_for_good() {
+    let daemon = Daemon::start(&[]);
+    let stock = one_chunk("resumable", "1-f", "f.txt", "5");
+    for url in [
+        "hello",
+        "data:,hello",
+        "data:;base64,aGVs!bG8=",
+        "data:;base64,aGVsbG8",
+        "data:;base64,aGVsbG8=QQ==",
+    ] {
+        let body = form(&borrowed(&stock), "name=\"file\"", url.as_bytes());
+        let answer = post(&daemon, &query(&borrowed(&stock)), &body);
+        assert_eq!(answer.status, 400, "{url}: {}", answer.text());
+        daemon.ask("GET", &query(&borrowed(&stock)), "", b"").expect(204);
+    }
+    assert!(daemon.files().is_empty());
+}
+
+#[test]
+fn a_body_that_is_the_chunk_may_be_of_any_type() {
+    let daemon = Daemon::start(&[]);
+    // Flow.js gives the body the file's own type; that of a saved page (.mhtml) is a multipart one.
+    for (media_type, name) in [
+        ("multipart/related", "page.mhtml"),
+        ("text/plain", "t.txt"),
+        ("application/x-www-form-urlencoded", "f"),
+    ] {
+        let flow = one_chunk("flow", name, name, "5");
+        let headers = format!("Content-Type: {media_type}");
+        daemon.ask("POST", &query(&borrowed(&flow)), &headers, b"hello").expect(200);
+        assert_eq!(daemon.files()[name], b"hello", "{media_type}");
+    }
+    let flow = one_chunk("flow", "x", "x", "5");
+    let answer = daemon.ask("POST", &query(&borrowed(&flow)), "Content-Type: multipart/form-data", b"hello");
+    answer.expect_code(400, "ERR_INVALID_PARAMETERS");
+}
+
+#[test]
+fn a_file_s_name_in_a_form_may_be_anything() {
+    let daemon = Daemon::start(&[]);
+    // Browsers escape quotes and line ends in it, and nothing else.
+    for (n, name) in ["a.bin\\", "a\u{1}b", "a\0b", "", "x; name=y; filename=z", "日本"].iter().enumerate()
+    {
+        let own = format!("{n}.bin");
+        let stock = one_chunk("resumable", &own, &own, "5");
+        let head = format!("name=\"file\"; filename=\"{name}\"");
+        let answer = post(&daemon, &query(&borrowed(&stock)), &form(&borrowed(&stock), &head, b"hello"));
+        assert_eq!(answer.status, 200, "{name:?}: {}", answer.text());
+        assert_eq!(daemon.files()[&own], b"hello", "{name:?}");
+    }
+}
+
+#[test]
+fn a_form_says_the_same_as_the_query() {
+    let daemon = Daemon::start(&[]);
+    // macOS hides a file of this name in folders. A form writes every line end as CR LF.
+    let in_query = one_chunk("resumable", "5-Icon", "Icon\r", "5");
+    let in_form = one_chunk("resumable", "5-Icon", "Icon\r\n", "5");
+    post(&daemon, &query(&borrowed(&in_query)), &form(&borrowed(&in_form), FILE, b"hello")).expect(200);
+    assert_eq!(daemon.files().len(), 1);
+    let other = one_chunk("resumable", "5-Icon", "Icon", "5");
+    let answer = post(&daemon, &query(&borrowed(&in_query)), &form(&borrowed(&other), FILE, b"other"));
+    assert!(answer.text().contains("resumableFilename is given twice"), "{}", answer.text());
+    answer.expect_code(400, "ERR_INVALID_PARAMETERS");
+    assert_eq!(daemon.files().len(), 1);
+}
+
+#[test]
+fn a_broken_form_is_refused_and_a_cut_one_asked_for_again() {
+    let daemon = Daemon::start(&[]);
+    let stock = one_chunk("resumable", "5-g", "g.txt", "5");
+    let (path, whole) = (query(&borrowed(&stock)), form(&borrowed(&stock), FILE, b"hello"));
+    for (what, broken) in [
+        ("nothing", &b""[..]),
+        ("cut in the file", &whole[..whole.len() - 10]),
+        ("cut in a head", &whole[..20]),
+        ("no colon", b"--B\r\nno colon\r\n\r\n\r\n--B--\r\n"),
+        ("no file", b"--B--\r\n"),
+    ] {
+        let answer = post(&daemon, &path, broken);
+        assert_eq!(answer.status, 400, "{what}: {}", answer.text());
+    }
+    // The line broke: the client still waits for an answer.
+    for sent in [20, whole.len() - 10] {
+        let mut wire = daemon.connect();
+        wire.send_head("POST", &path, FORM, Some(whole.len()));
+        wire.send(&whole[..sent]);
+        wire.finish();
+        let answer = wire.answer().expect_code(503, "ERR_BODY_CUT");
+        assert!(answer.header("Retry-After").is_some());
+    }
+    daemon.ask("GET", &path, "", b"").expect(204);
+    post(&daemon, &path, &whole).expect(200);
+    assert_eq!(daemon.files()["g.txt"], b"hello");
+}
+
+#[test]
+fn a_form_that_never_comes_to_its_chunk_is_refused_before_it_ends() {
+    let daemon = Daemon::start(&[]);
+    let stock = one_chunk("resumable", "5-h", "h.txt", "5");
+    for start in ["", "--B\r\nX: ", "--B\r\nContent-Disposition: form-data; name=\"x\"\r\n\r\n"] {
+        let mut wire = daemon.connect();
+        wire.send_head("POST", &query(&borrowed(&stock)), FORM, Some(1 << 30));
+        wire.send(start);
+        wire.send(vec![b'x'; 200 * 1024]);
+        let answer = wire.answer();
+        assert!(answer.text().contains("too much beside the chunk"), "{start:?}: {}", answer.text());
+        answer.expect(400);
+    }
+}
+
+#[test]
+fn files_in_two_folders_are_two_files_whatever_their_identifier() {
+    let daemon = Daemon::start(&[]);
+    for (folder, content) in [("a/b", b"first"), ("ab", b"other")] {
+        let path = format!("{folder}/x.txt");
+        let stock = one_chunk("resumable", "5-abxtxt", "x.txt", "5");
+        let with_path = [&borrowed(&stock)[..], &[("resumableRelativePath", path.as_str())]].concat();
+        daemon.ask("GET", &query(&with_path), "", b"").expect(204);
+        daemon.ask("POST", &query(&with_path), "", content).expect(200);
+    }
+    let files: Vec<_> = daemon.files().into_values().collect();
+    assert_eq!(files.len(), 2);
+    assert!(files.contains(&b"first".to_vec()) && files.contains(&b"other".to_vec()), "{files:?}");
+    // A file that was chosen by itself has its name as its path, or none.
+    let alone = one_chunk("resumable", "5-y", "y.txt", "5");
+    let with_path = [&borrowed(&alone)[..], &[("resumableRelativePath", "y.txt")]].concat();
+    daemon.ask("POST", &query(&with_path), "", b"hello").expect(200);
+    daemon.ask("GET", &query(&borrowed(&alone)), "", b"").expect(200);
+}
+
+#[test]
+fn one_person_s_files_are_told_apart_by_their_names_too() {
+    let daemon = Daemon::start(&["--resumable-scope", "header:X-User"]);
+    // The stock identifier keeps Latin letters only.
+    for (name, content) in [("日本.txt", b"first"), ("中国.txt", b"other")] {
+        let stock = one_chunk("resumable", "5-txt", name, "5");
+        daemon.ask("GET", &query(&borrowed(&stock)), "X-User: anna", b"").expect(204);
+        daemon.ask("POST", &query(&borrowed(&stock)), "X-User: anna", content).expect(200);
+        assert_eq!(daemon.files()[name], content);
+    }
+}
+
+#[test]
+fn a_test_s_answer_is_kept_by_nobody() {
+    let daemon = Daemon::start(&[]);
+    let stock = one_chunk("resumable", "5-i", "i.txt", "5");
+    for status in [204, 200] {
+        let answer = daemon.ask("GET", &query(&borrowed(&stock)), "", b"").expect(status);
+        assert_eq!(answer.header("Cache-Control"), Some("no-store"));
+        daemon.ask("POST", &query(&borrowed(&stock)), "", b"hello").expect(200);
+    }
+    // Flow.js leaves the parameters out of a HEAD: whatever this is answered, it must not end the file.
+    let status = daemon.ask("HEAD", PATH, "", b"").status;
+    assert!(![200, 201, 202, 404, 413, 415, 500, 501].contains(&status), "{status}");
+}
+
+#[test]
+fn chunks_in_forms_are_stored_as_they_are_however_they_come() {
+    let daemon = Daemon::start(&[]);
+    // Full of what looks like the end of a part, sent in pieces that cut it anywhere.
+    let content = [&b"\r\n--\r\n--A\r\r\n-\n--B".repeat(20_000)[..], &bytes(1000)].concat();
+    let total = content.len().to_string();
+    let pairs = [
+        ("resumableChunkNumber", "1"),
+        ("resumableChunkSize", total.as_str()),
+        ("resumableTotalSize", total.as_str()),
+        ("resumableTotalChunks", "1"),
+        ("resumableIdentifier", "j"),
+        ("resumableFilename", "j.bin"),
+    ];
+    let body = form(&pairs, FILE, &content);
+    let mut wire = daemon.connect();
+    wire.send_head("POST", &query(&pairs), FORM, Some(body.len()));
+    for piece in body.chunks(7919) {
+        wire.send(piece);
+    }
+    wire.answer().expect(200);
+    assert_eq!(daemon.files()["j.bin"], content);
+}
