@@ -9,6 +9,7 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
 
@@ -57,6 +58,12 @@ impl Shared {
         self.make_parents(Path::new(name))?;
         match self.durable.move_to_free_name(&from, &to) {
             Ok(()) => self.sync_both(&upload, Path::new(name)).map(|()| upload),
+            // btrfs may bring both names back after a power cut, and where a link stands in for the rename a crash may
+            // leave both: the file is published, and only its first name is left to go.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && is_same_file(&from, &to) => {
+                self.durable.remove(&from).map_err(|error| fault("publish", error))?;
+                self.sync_both(&upload, Path::new(name)).map(|()| upload)
+            }
             // The name was free when it was chosen; somebody has put a file there since.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => self.publish(upload, None),
             Err(error) => Err(fault("publish", error)),
@@ -149,6 +156,12 @@ impl Shared {
         claimed.insert(name.clone());
         Claim { shared: self, name }
     }
+}
+
+/// Whether two names are of one file.
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    let identity = |path| fs::symlink_metadata(path).map(|file| (file.dev(), file.ino()));
+    matches!((identity(one), identity(other)), (Ok(one), Ok(other)) if one == other)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
