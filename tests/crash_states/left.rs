@@ -61,9 +61,16 @@ impl Left {
         )
     }
 
+    /// What the daemon makes of what such a client says of its file. Were this to change, an upgrade would forget what is
+    /// under way.
+    fn key(&self) -> String {
+        let (total, folder) = (WHOLE.len().to_string(), "");
+        ClientKey::new(["", &total, &self.id, folder, &self.name]).to_string()
+    }
+
     fn path(&self, data: &DataDir, name: Name) -> PathBuf {
         let files = data.path().join("files");
-        let key = ClientKey::new(["", &self.id, &self.name, &WHOLE.len().to_string()]).to_string();
+        let key = self.key();
         let keys = data.path().join("keys").join(&key[..2]);
         match name {
             Name::Data => data.data_path(&self.id),
@@ -79,7 +86,7 @@ impl Left {
     /// What was left open in the contents for this upload, filled in.
     fn fill_in(&self, contents: &[u8]) -> Vec<u8> {
         let Ok(text) = std::str::from_utf8(contents) else { return contents.to_vec() };
-        let key = ClientKey::new(["", &self.id, &self.name, &WHOLE.len().to_string()]).to_string();
+        let key = self.key();
         let filled = text
             .replace("$ID", &self.id)
             .replace("$NAME", &self.name)
