@@ -94,7 +94,7 @@ async fn resumable_js_with_everything_on() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn resumable_js_with_uploads_that_expire_soon() {
-    let flags = ["--resumable-expire-after", "3s"];
+    let flags = ["--resumable-expire-after", "5s"];
     let waiting =
         |options| Options { expire_wait: Duration::from_secs(20), filter: Some("^R14-".into()), ..options };
     let report = run_resumable(&flags, |receiver| receiver, waiting).await;

@@ -2,7 +2,7 @@
 
 use std::{io::IsTerminal as _, path::PathBuf, process::ExitCode, time::Duration};
 
-use clap::{Parser, ValueEnum};
+use clap::{CommandFactory as _, Parser, ValueEnum, error::ErrorKind};
 use resumed_conformance::{Error, Level, Options, Report, ResumableOptions, list, run};
 
 /// Tests a server of resumable uploads from the outside: tus 1.0 (--url), Resumable.js (--resumable-url), or both.
@@ -13,7 +13,7 @@ use resumed_conformance::{Error, Level, Options, Report, ResumableOptions, list,
 #[command(version, verbatim_doc_comment)]
 struct Args {
     /// tus's creation endpoint, such as http://127.0.0.1:8080/files/ (http only)
-    #[arg(long, required_unless_present_any = ["list", "resumable_url"])]
+    #[arg(long)]
     url: Option<String>,
     /// What takes the chunks of Resumable.js, such as http://127.0.0.1:8080/resumable_upload (http only)
     #[arg(long, value_name = "URL")]
@@ -85,6 +85,10 @@ fn header_line(text: &str) -> Result<(String, String), String> {
 #[tokio::main]
 async fn main() -> ExitCode {
     let args = Args::parse();
+    if args.url.is_none() && args.resumable_url.is_none() && !args.list {
+        let missing = "there is nothing to test: give --url, --resumable-url or both";
+        Args::command().error(ErrorKind::MissingRequiredArgument, missing).exit();
+    }
     let receiver = args.resumable_url.clone().map(|url| ResumableOptions {
         url,
         download: args.resumable_download.clone(),

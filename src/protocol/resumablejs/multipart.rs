@@ -245,16 +245,12 @@ pub(super) fn parameter(value: &str, wanted: &str) -> Option<String> {
     }
 }
 
-/// Up to the closing quote, and from it on. Some clients write a quote in a name as `\"`; browsers write it as `%22`, and
-/// a backslash at a name's end as it is. A quote that nothing but another parameter follows closes in any case.
+/// Up to the closing quote, and from it on. Some clients write a quote in a name as `\"`. Browsers write it as `%22`, and a
+/// backslash as it is: one at the end of a name takes the rest of the value with it, which is nothing.
 fn split_quoted(text: &str) -> (&str, &str) {
-    let closes = |(at, _): &(usize, &str)| {
-        let behind = text.get(at + 1..).unwrap_or_default().trim_start();
-        let is_escaped = text.get(..*at).is_some_and(|before| before.ends_with('\\'));
-        !is_escaped || behind.is_empty() || behind.starts_with(';')
-    };
-    let end = text.match_indices('"').find(closes).map_or(text.len(), |(at, _)| at);
-    text.split_at(end)
+    let is_escaped = |at: usize| text.get(..at).is_some_and(|before| before.ends_with('\\'));
+    let end = text.match_indices('"').map(|(at, _)| at).find(|at| !is_escaped(*at));
+    text.split_at(end.unwrap_or(text.len()))
 }
 
 #[cfg(test)]

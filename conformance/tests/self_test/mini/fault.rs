@@ -31,6 +31,10 @@ pub(crate) enum Fault {
     SaysBusyFor409,
     RepeatsMarkup,
     ForgetsCors,
+    ForgetsCorsWhenAllIsWell,
+    RefusesPreflights,
+    AllowsNothing,
+    KnowsEveryFile,
     // Chunks.
     KeepsCutChunks,
     MarksEarly,

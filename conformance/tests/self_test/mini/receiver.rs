@@ -131,7 +131,12 @@ impl Server {
         if answer.status >= 400 && self.fault == Fault::Says500 {
             answer.status = 500;
         }
-        if !(answer.status >= 400 && self.fault == Fault::ForgetsCors) {
+        let forgets = match self.fault {
+            Fault::ForgetsCors => answer.status >= 400,
+            Fault::ForgetsCorsWhenAllIsWell => answer.status < 300 && head.method == "POST",
+            _ => false,
+        };
+        if !forgets {
             answer.headers.push_str("Access-Control-Allow-Origin: *\r\n");
         }
         let close = head.get("Connection").eq_ignore_ascii_case("close");
@@ -154,6 +159,8 @@ impl Server {
             return self.download(file);
         }
         match head.method.as_str() {
+            "OPTIONS" if self.fault == Fault::RefusesPreflights => told(405),
+            "OPTIONS" if self.fault == Fault::AllowsNothing => told(204),
             "OPTIONS" => {
                 let headers = "Access-Control-Allow-Methods: GET, POST, PUT, PATCH\r\n\
                     Access-Control-Allow-Headers: content-type, x-requested-with, authorization\r\n";
@@ -246,6 +253,9 @@ impl Server {
         match upload
             .filter(|upload| upload.total.to_string() == text("TotalSize") || self.fault == Fault::StartsOver)
         {
+            None if self.fault == Fault::KnowsEveryFile => {
+                serde_json::json!({"status": "in_progress", "chunks_present": 0})
+            }
             None => serde_json::json!({"status": "not_found"}),
             Some(upload) => match &upload.file {
                 Some(file) => {
