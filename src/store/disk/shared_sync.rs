@@ -16,6 +16,8 @@ struct Turn {
     asked: u64,
     /// All requests up to this one are served.
     served: u64,
+    /// All requests up to this one that are not served met a failure.
+    failed: u64,
     running: bool,
 }
 
@@ -31,16 +33,21 @@ impl SharedSync {
         if turn.served >= mine {
             return Ok(());
         }
-        // What was asked for up to here happened before the sync begins, so it serves all of it. When it fails, those
-        // who wait try for themselves: an error belongs to whoever got it.
+        if turn.failed >= mine {
+            return Err(io::Error::other("the sync that was shared has failed"));
+        }
+        // What was asked for up to here happened before the sync begins, so it serves all of it.
         let up_to = turn.asked;
         turn.running = true;
         drop(turn);
         let result = work();
         let mut turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         turn.running = false;
-        if result.is_ok() {
-            turn.served = turn.served.max(up_to);
+        match result {
+            Ok(()) => turn.served = turn.served.max(up_to),
+            // It fails for all who wait, those too who came while it ran: what they changed may have been a part of it, and
+            // to sync the same once more would be answered with "fine" (btrfs says so without writing anything).
+            Err(_) => turn.failed = turn.asked,
         }
         drop(turn);
         self.changed.notify_all();
@@ -91,5 +98,34 @@ mod tests {
         first.join().unwrap().unwrap();
         others.into_iter().for_each(|other| other.join().unwrap().unwrap());
         assert_eq!(syncs.load(Ordering::SeqCst), 2);
+    }
+
+    #[test]
+    fn a_sync_that_fails_fails_for_all_who_wait_for_it_and_for_nobody_later() {
+        let shared = Arc::new(SharedSync::default());
+        let (go, wait) = mpsc::channel::<()>();
+        let (began, first_began) = mpsc::channel::<()>();
+        let first = std::thread::spawn({
+            let shared = Arc::clone(&shared);
+            move || {
+                shared.sync(|| {
+                    began.send(()).unwrap();
+                    wait.recv().unwrap();
+                    Err(io::Error::from_raw_os_error(5))
+                })
+            }
+        });
+        first_began.recv().unwrap();
+        let other = std::thread::spawn({
+            let shared = Arc::clone(&shared);
+            move || shared.sync(|| Ok(()))
+        });
+        while shared.turn.lock().unwrap().asked < 2 {
+            std::thread::yield_now();
+        }
+        go.send(()).unwrap();
+        assert!(first.join().unwrap().is_err());
+        assert!(other.join().unwrap().is_err(), "to try again would prove nothing");
+        shared.sync(|| Ok(())).unwrap();
     }
 }
