@@ -44,6 +44,7 @@ pub use self::id::{NotAnId, UploadId};
 use self::lease::{Lease, Leases};
 pub use self::metadata::{Metadata, MetadataError};
 pub use self::model::{Kind, Length, State, Upload};
+use self::receive::InHand;
 use crate::store::{ByteStream, Store, StoreError};
 
 /// What the engine is told to enforce.
@@ -131,6 +132,7 @@ struct Inner<S: Store> {
     waiting: Waiting,
     agenda: Agenda,
     seats: Seats<S>,
+    in_hand: InHand,
     closing: CancellationToken,
 }
 
@@ -145,6 +147,7 @@ impl<S: Store> Uploads<S> {
             waiting: Waiting::default(),
             agenda: Agenda::default(),
             seats: Seats::default(),
+            in_hand: InHand::default(),
             closing: CancellationToken::new(),
         };
         Self { inner: Arc::new(inner) }

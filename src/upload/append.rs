@@ -74,7 +74,8 @@ impl<S: Store> Uploads<S> {
         let progress = Arc::new(progress);
         lease.show(Arc::clone(&progress));
         let limit = upload.length.known().or(self.rules().max_size).unwrap_or(u64::MAX);
-        let mut reception = Reception::new(self.inner.store.clone(), writer, upload, body, limit);
+        let (store, in_hand) = (self.inner.store.clone(), self.inner.in_hand.clone());
+        let mut reception = Reception::new(store, in_hand, writer, upload, body, limit);
         let end = reception.run(lease.revoked(), &progress, asks).await;
         // In a box: an append waits for bytes nearly all of its time, and thousands of them may.
         Box::pin(self.settle(reception, end)).await

@@ -4,22 +4,20 @@
 //! large, so that a hop to a writing thread costs nothing beside it; and it never waits long, so that a slow line's
 //! bytes are put away as they come.
 
+mod batch;
+
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use tokio::time::{Instant, sleep};
 
+pub(super) use self::batch::InHand;
+use self::batch::Batch;
 use super::progress::{Asks, Progress};
 use super::{Body, Checksum, ChecksumPlan, Hasher, Interruption, Piece, Pieces, State, Upload, UploadError};
 use crate::store::{Store, StoreError, Writer, Written};
-
-/// A batch of this size is written as soon as the writing thread is free.
-const BATCH: usize = 1024 * 1024;
-
-/// While the writing thread is busy, this much is gathered; then the socket has to wait, and the client with it.
-const BATCH_MAX: usize = 2 * 1024 * 1024;
 
 /// How long bytes may wait for company before they are written.
 const LINGER: Duration = Duration::from_millis(5);
@@ -30,9 +28,6 @@ const LINGER_UNVERIFIED: Duration = Duration::from_millis(250);
 /// After this many bytes a running append is made durable behind its back, so that a power cut in the thirtieth
 /// gigabyte of one PATCH costs seconds and not thirty gigabytes.
 const CHECKPOINT: u64 = 64 * 1024 * 1024;
-
-/// Pieces smaller than this are copied together: each one kept would keep a whole read buffer alive.
-const SMALL_PIECE: usize = 4096;
 
 /// Why a body ended.
 #[derive(Debug)]
@@ -80,40 +75,15 @@ pub(super) struct Reception<S: Store, B> {
     last_checkpoint: u64,
 }
 
-#[derive(Default)]
-struct Batch {
-    pieces: Vec<Bytes>,
-    /// Small pieces, copied together.
-    tail: BytesMut,
-    len: usize,
-}
-
-impl Batch {
-    fn push(&mut self, piece: Bytes) {
-        self.len += piece.len();
-        if piece.len() < SMALL_PIECE {
-            self.tail.extend_from_slice(&piece);
-        } else {
-            self.close_tail();
-            self.pieces.push(piece);
-        }
-    }
-
-    fn close_tail(&mut self) {
-        if !self.tail.is_empty() {
-            self.pieces.push(self.tail.split().freeze());
-        }
-    }
-
-    fn take(&mut self) -> Vec<Bytes> {
-        self.close_tail();
-        self.len = 0;
-        std::mem::take(&mut self.pieces)
-    }
-}
-
 impl<S: Store, B: Pieces> Reception<S, B> {
-    pub(super) fn new(store: S, writer: S::Writer, upload: Upload, body: Body<B>, limit: u64) -> Self {
+    pub(super) fn new(
+        store: S,
+        in_hand: InHand,
+        writer: S::Writer,
+        upload: Upload,
+        body: Body<B>,
+        limit: u64,
+    ) -> Self {
         let base = upload.offset;
         let verification = match body.checksum {
             ChecksumPlan::None => Verification::None,
@@ -131,7 +101,7 @@ impl<S: Store, B: Pieces> Reception<S, B> {
             limit,
             verification,
             trailer: None,
-            batch: Batch::default(),
+            batch: Batch::new(in_hand),
             received: base,
             written: base,
             told: base,
@@ -177,13 +147,13 @@ impl<S: Store, B: Pieces> Reception<S, B> {
         let linger_for = if self.is_verified() { LINGER_UNVERIFIED } else { LINGER };
         loop {
             if self.writing.is_none()
-                && self.batch.len >= BATCH
+                && self.batch.is_due()
                 && let Err(fault) = self.submit().await
             {
                 return End::Fault(fault);
             }
-            let has_room = self.batch.len < BATCH_MAX;
-            let may_write = self.writing.is_none() && self.batch.len > 0;
+            let has_room = self.batch.has_room();
+            let may_write = self.writing.is_none() && self.batch.len() > 0;
             tokio::select! {
                 biased;
                 cause = &mut revoked => return End::Cut(cause),
@@ -204,7 +174,7 @@ impl<S: Store, B: Pieces> Reception<S, B> {
                 }
                 piece = poll_fn(|cx| Pin::new(&mut self.pieces).poll_next(cx)), if has_room => match piece {
                     Some(Ok(Piece::Bytes(bytes))) => {
-                        if self.batch.len == 0 {
+                        if self.batch.len() == 0 {
                             linger.as_mut().reset(Instant::now() + linger_for);
                         }
                         if !self.take(bytes) {
@@ -252,10 +222,11 @@ impl<S: Store, B: Pieces> Reception<S, B> {
 
     fn note_written(&mut self, written: Written) -> Result<(), StoreError> {
         self.writing = None;
+        self.batch.has_left();
         self.written += written.bytes;
         if let Some(fault) = written.fault {
             // What was in hand behind it can't be written either.
-            self.batch = Batch::default();
+            self.batch.clear();
             self.received = self.written;
             return Err(fault);
         }
@@ -295,7 +266,7 @@ impl<S: Store, B: Pieces> Reception<S, B> {
                 let written = writing.await;
                 self.note_written(written)?;
             }
-            if self.batch.len == 0 {
+            if self.batch.len() == 0 {
                 break;
             }
             self.submit().await?;
@@ -308,7 +279,7 @@ impl<S: Store, B: Pieces> Reception<S, B> {
 
     /// Waits for what is being written and forgets the rest.
     pub(super) async fn finish_writing(&mut self) {
-        self.batch = Batch::default();
+        self.batch.clear();
         // The body goes, whatever became of its writes.
         let _ = self.flush().await;
     }
@@ -346,8 +317,7 @@ impl<S: Store, B: Pieces> Reception<S, B> {
             self.note_written(written)?;
         }
         let mut hasher = self.writer.digest(self.upload.offset..self.written, hasher).await?;
-        self.batch.close_tail();
-        self.batch.pieces.iter().for_each(|bytes| hasher.update(bytes));
+        self.batch.bytes().iter().for_each(|bytes| hasher.update(bytes));
         Ok(hasher)
     }
 }

@@ -73,7 +73,8 @@ impl<S: Store> Session<S> {
         let writer = self.engine.inner.store.writer(&at).await?;
         let (progress, asks) = Progress::new(start);
         let body = Body { checksum: ChecksumPlan::None, ..chunk.body };
-        let mut reception = Reception::new(self.engine.inner.store.clone(), writer, at, body, end);
+        let (store, in_hand) = (self.engine.inner.store.clone(), self.engine.inner.in_hand.clone());
+        let mut reception = Reception::new(store, in_hand, writer, at, body, end);
         let revoked = async {
             tokio::select! {
                 cause = self.lease.revoked() => cause,
