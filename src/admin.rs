@@ -1,8 +1,10 @@
-//! The commands for whoever keeps the uploads: list, show, fsck. They read the data directory, beside a daemon that may
-//! be running.
+//! The commands for whoever keeps the uploads: list, show, rm, expire, fsck. They read the data directory, beside a daemon
+//! that may be running; what is to be removed is removed by that one, if there is one.
 
 mod fsck;
+mod keeper;
 mod list;
+mod remove;
 mod show;
 mod view;
 
@@ -19,6 +21,10 @@ enum Failure {
     Dir(String, io::Error),
     #[error("there is no upload {0} in {1}")]
     NoUpload(String, String),
+    #[error("can't remove {0}: {1}")]
+    NotRemoved(String, String),
+    #[error("the daemon that uses the data directory does not answer: {0}")]
+    Daemon(String),
 }
 
 impl Failure {
@@ -33,6 +39,8 @@ pub fn run(command: Admin) -> ExitCode {
     let done = match command {
         Admin::List(args) => list::run(&args),
         Admin::Show(args) => show::run(&args),
+        Admin::Rm(args) => remove::rm(args),
+        Admin::Expire(args) => remove::expire(args),
         Admin::Fsck(args) => fsck::run(args),
     };
     done.unwrap_or_else(|failure| cli::complain(&failure))

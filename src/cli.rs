@@ -23,8 +23,8 @@ use std::{
 use clap::{ArgAction, ArgMatches, CommandFactory, FromArgMatches, builder::StyledStr, builder::ValueParser};
 
 pub use self::args::{
-    Args, BrowserArgs, DirArgs, FsckArgs, LimitArgs, ListArgs, LogArgs, PlaceArgs, ServingArgs, ShowArgs,
-    StateFilter, StorageArgs, UploadArgs,
+    Args, BrowserArgs, DirArgs, ExpireArgs, FsckArgs, LimitArgs, ListArgs, LogArgs, PlaceArgs, RmArgs,
+    ServingArgs, ShowArgs, StateFilter, StorageArgs, UploadArgs,
 };
 use self::{
     args::{Command, CommandLine},
@@ -56,6 +56,10 @@ pub enum Admin {
     List(ListArgs),
     /// Show one.
     Show(ShowArgs),
+    /// Remove some.
+    Rm(RmArgs),
+    /// Remove those that nobody goes on with.
+    Expire(ExpireArgs),
     /// Look for what is wrong with them.
     Fsck(FsckArgs),
 }
@@ -166,6 +170,8 @@ pub fn read(argv: impl IntoIterator<Item = OsString>) -> Result<Invocation, Fare
         }
         Some(Command::List(args)) => Invocation::Admin(Box::new(Admin::List(args))),
         Some(Command::Show(args)) => Invocation::Admin(Box::new(Admin::Show(args))),
+        Some(Command::Rm(args)) => Invocation::Admin(Box::new(Admin::Rm(args))),
+        Some(Command::Expire(args)) => Invocation::Admin(Box::new(Admin::Expire(args))),
         Some(Command::Fsck(args)) => Invocation::Admin(Box::new(Admin::Fsck(args))),
         Some(Command::Completions { shell }) => {
             let mut script = Vec::new();

@@ -15,7 +15,7 @@ use std::{borrow::Cow, path::PathBuf, time::Duration};
 pub(crate) use self::units::{parse_amount, parse_connections, parse_grace, parse_switch, parse_timeout};
 pub use self::{
     cors::{CorsPolicy, OriginPattern},
-    listen::ListenAddr,
+    listen::{AdminAddr, AdminConfig, ListenAddr},
     log::{LogConfig, LogFilter, LogFormat},
     proxies::{TrustedPeer, TrustedProxies},
     resumable::{ResumableConfig, ResumablePath, Scope},
@@ -34,6 +34,8 @@ use crate::{
 pub struct Config {
     /// Where to listen; at least one address, no two of them equal.
     pub listen: Vec<ListenAddr>,
+    /// Where those are served who watch over the daemon.
+    pub admin: AdminConfig,
     /// What TCP connections are encrypted with; `None`: they are not.
     pub tls: Option<TlsFiles>,
     /// The path of the upload collection.
@@ -131,7 +133,8 @@ impl Config {
     pub fn from_args(args: Args) -> Result<Self, ConfigError> {
         let Args { config: _, serving, storage, uploads, resumable, browsers, limits, log } = args;
         Ok(Self {
-            listen: check_listen(serving.listen)?,
+            admin: AdminConfig::check(serving.admin_listen, &serving.listen)?,
+            listen: check_listen(serving.listen, "listen")?,
             tls: TlsFiles::check(serving.tls_cert, serving.tls_key)?,
             base_path: serving.base_path,
             public_url: serving.public_url,
@@ -179,12 +182,12 @@ pub fn disk_options(storage: StorageArgs) -> DiskOptions {
     DiskOptions { layout, durability, reserve }
 }
 
-fn check_listen(addresses: Vec<ListenAddr>) -> Result<Vec<ListenAddr>, ConfigError> {
+fn check_listen(addresses: Vec<ListenAddr>, flag: &'static str) -> Result<Vec<ListenAddr>, ConfigError> {
     let mut checked: Vec<ListenAddr> = Vec::with_capacity(addresses.len());
     for address in addresses {
         if checked.iter().any(|earlier| earlier.collides_with(&address)) {
             let problem = format!("\"{address}\" is given twice; give each address once");
-            return Err(ConfigError { flag: "listen", problem });
+            return Err(ConfigError { flag, problem });
         }
         checked.push(address);
     }

@@ -14,7 +14,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 
 use self::prefixed::Prefixed;
-use crate::http::{Admission, Current, Peer, handle};
+use crate::http::{Current, Entrance, handle};
 
 /// RFC 9113 section 3.4: what an HTTP/2 client sends first.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -44,8 +44,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin + Send + 'static> Stream for I {}
 pub async fn serve(
     current: Arc<Current>,
     mut io: impl Stream,
-    peer: Peer,
-    admission: Admission,
+    entrance: Entrance,
     closing: CancellationToken,
 ) {
     let limit = current.app().config.limits.header_timeout;
@@ -59,7 +58,7 @@ pub async fn serve(
     let service = {
         service_fn(move |request| {
             let app = current.app();
-            async move { handle(&app, peer, admission, request).await }
+            async move { handle(&app, entrance, request).await }
         })
     };
     let result = match version {
@@ -88,7 +87,7 @@ pub async fn serve(
         }
     };
     if let Err(error) = result {
-        tracing::debug!(%peer, %error, "connection ended");
+        tracing::debug!(peer = %entrance.peer, %error, "connection ended");
     }
 }
 
@@ -141,12 +140,13 @@ async fn sniff(io: &mut (impl AsyncRead + Unpin)) -> std::io::Result<(Version, V
 
 #[cfg(test)]
 mod tests {
+    use prometheus_client::metrics::gauge::Gauge;
     use tokio::io::AsyncWriteExt as _;
 
     use super::*;
     use crate::cli::Args;
     use crate::config::Config;
-    use crate::http::App;
+    use crate::http::{Admission, App, Door, Monitor, Peer};
     use crate::store::disk::Disk;
     use crate::upload::{Rules, Uploads};
 
@@ -170,8 +170,14 @@ mod tests {
     fn current(dir: &std::path::Path) -> Arc<Current> {
         let config = Config::from_args(Args::from_flags(&[])).unwrap();
         let rules = Rules { max_size: None, expire_after: None, fill_expire_after: None, verify: false };
-        let uploads = Uploads::new(Disk::open(dir, config.disk.clone()).unwrap(), rules);
-        Arc::new(Current::new(App { config, uploads }))
+        let disk = Disk::open(dir, config.disk.clone()).unwrap();
+        let uploads = Uploads::new(disk.clone(), rules);
+        let monitor = Arc::new(Monitor::new(&uploads, disk, Gauge::default(), CancellationToken::new()));
+        Arc::new(Current::new(App { config, uploads, monitor }))
+    }
+
+    fn entrance(admission: Admission) -> Entrance {
+        Entrance { peer: Peer::Ip([192, 0, 2, 1].into()), door: Door::Public, admission }
     }
 
     #[tokio::test]
@@ -184,9 +190,8 @@ mod tests {
             for has_asked_before in [false, true] {
                 let (mut client, server) = tokio::io::duplex(4096);
                 let closing = CancellationToken::new();
-                let peer = Peer::Ip([192, 0, 2, 1].into());
                 let current = Arc::clone(&current);
-                tokio::spawn(serve(current, server, peer, Admission::Welcome, closing.clone()));
+                tokio::spawn(serve(current, server, entrance(Admission::Welcome), closing.clone()));
                 if has_asked_before {
                     client.write_all(REQUEST).await.unwrap();
                     let mut answer = [0; 4096];
@@ -214,14 +219,8 @@ mod tests {
             "OPTIONS /files/ HTTP/1.1\r\nHost: a\r\nOrigin: https://b.example\r\n\r\n",
         ] {
             let (mut client, server) = tokio::io::duplex(4096);
-            let peer = Peer::Ip([192, 0, 2, 1].into());
-            tokio::spawn(serve(
-                Arc::clone(&current),
-                server,
-                peer,
-                Admission::Crowded,
-                CancellationToken::new(),
-            ));
+            let closing = CancellationToken::new();
+            tokio::spawn(serve(Arc::clone(&current), server, entrance(Admission::Crowded), closing));
             client.write_all(request.as_bytes()).await.unwrap();
             let mut answer = String::new();
             // To its end: the connection is closed.

@@ -1,11 +1,14 @@
 //! The HTTP pipeline: from a request's head to an answer, one step after the other.
 
 mod body;
+mod control;
 mod cors;
 pub mod download;
+mod monitor;
 mod pace;
 mod page;
 mod peer;
+mod process;
 mod request_id;
 mod respond;
 mod route;
@@ -21,10 +24,11 @@ use hyper::body::Incoming;
 use tracing::Instrument as _;
 
 pub use self::body::{RequestBody, RequestBytes, RequestPieces, ResponseBody};
+pub use self::monitor::{Monitor, Watch};
 pub use self::peer::{Peer, Reached};
 use self::request_id::{RequestId, X_REQUEST_ID};
 pub use self::respond::{Answer, Problem, empty};
-pub use self::route::Route;
+pub use self::route::{Door, Route};
 use crate::config::Config;
 use crate::protocol::{resumablejs, tus};
 use crate::store::StoreError;
@@ -37,6 +41,8 @@ pub struct App {
     pub config: Config,
     /// The engine.
     pub uploads: Uploads<Disk>,
+    /// What is watched of all this.
+    pub monitor: Arc<Monitor>,
 }
 
 /// The [`App`] in force. A reload puts another one in its place; a request keeps the one that it came to.
@@ -57,9 +63,21 @@ impl Current {
 
     /// Puts a configuration in force, for all that comes after.
     pub fn replace(&self, config: Config) {
-        let uploads = self.app().uploads.clone();
-        self.0.store(Arc::new(App { config, uploads }));
+        let app = self.app();
+        let (uploads, monitor) = (app.uploads.clone(), Arc::clone(&app.monitor));
+        self.0.store(Arc::new(App { config, uploads, monitor }));
     }
+}
+
+/// How a connection came in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entrance {
+    /// From whom.
+    pub peer: Peer,
+    /// Where.
+    pub door: Door,
+    /// Whether it is let in.
+    pub admission: Admission,
 }
 
 /// Whether a connection's requests are answered.
@@ -89,42 +107,42 @@ pub struct Call {
 ///
 /// # Errors
 /// Never: an error here would take the connection down with it.
-pub async fn handle(
-    app: &App,
-    peer: Peer,
-    admission: Admission,
-    request: Request<Incoming>,
-) -> Result<Answer, Infallible> {
+pub async fn handle(app: &App, entrance: Entrance, request: Request<Incoming>) -> Result<Answer, Infallible> {
     let id = RequestId::of(request.headers());
     // Of the highest level, so that it is there whatever is logged.
     let span = tracing::error_span!("request", %id);
-    let mut answer = answer(app, peer, admission, request).instrument(span).await;
+    let mut answer = answer(app, entrance, request).instrument(span).await;
     answer.headers_mut().extend(id.value().map(|id| (X_REQUEST_ID, id)));
     Ok(answer)
 }
 
 /// The order of the lines is the architecture.
-async fn answer(app: &App, peer: Peer, admission: Admission, request: Request<Incoming>) -> Answer {
+async fn answer(app: &App, entrance: Entrance, request: Request<Incoming>) -> Answer {
     let began = Instant::now();
+    let Entrance { peer, door, admission } = entrance;
+    let requests = &app.monitor.requests;
+    let in_flight = requests.begin();
     let (head, incoming) = request.into_parts();
     let reached = Reached::read(peer, &head.uri, &head.headers, &app.config.trusted_proxies);
     let method = tus::meant_method(&head.method, &head.headers);
     let preflight = cors::is_preflight(&head.method, &head.headers);
     let query = head.uri.query().unwrap_or_default().to_owned();
-    let body = RequestBody::new(incoming, app.config.limits.pace);
+    let body = RequestBody::new(incoming, app.config.limits.pace, requests.received.clone());
     let call = Call { method, query, headers: head.headers, reached, body };
 
-    let route = Route::parse(&app.config, head.uri.path());
+    let route = Route::parse(&app.config, door, head.uri.path());
     let mut answer = match admission {
         Admission::Crowded => Problem::crowded().into(),
-        Admission::Welcome if preflight => tus::options(app),
+        Admission::Welcome if preflight && door == Door::Public => tus::options(app),
         Admission::Welcome => dispatch(app, &call, &route).await,
     };
 
-    if !matches!(route, Route::Page(_) | Route::Chunks) {
+    if matches!(route, Route::Collection | Route::Upload(_) | Route::NoUpload) {
         tus::mark(&mut answer);
     }
-    cors::apply(&app.config.cors, &call.headers, preflight, answer.headers_mut());
+    if door == Door::Public {
+        cors::apply(&app.config.cors, &call.headers, preflight, answer.headers_mut());
+    }
     answer.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
 
     let is_sent = call.body.is_asked_for() || !call.headers.contains_key(EXPECT);
@@ -133,7 +151,10 @@ async fn answer(app: &App, peer: Peer, admission: Admission, request: Request<In
         // would call for it.)
         call.body.drain().await;
     }
-    let (status, took) = (answer.status().as_u16(), began.elapsed());
+    let (status, took) = (answer.status(), began.elapsed());
+    requests.answered(&route, &call.method, status, took);
+    drop(in_flight);
+    let status = status.as_u16();
     tracing::debug!(%peer, method = %call.method, path = head.uri.path(), status, ?took, "answered");
     answer
 }
@@ -150,6 +171,9 @@ async fn dispatch(app: &App, call: &Call, route: &Route<'_>) -> Answer {
         Route::Upload(id) => tus::upload(app, call, *id).await,
         Route::Chunks => resumablejs::answer(app, call).await,
         Route::NoUpload => Err(tus::no_upload(call)),
+        Route::Watch(watch) => monitor::answer(&app.monitor, &call.method, *watch).await,
+        Route::Control(id) => control::answer(app, call, *id).await,
+        Route::Nothing => Err(Problem::not_found()),
         Route::Page(_) if call.method == Method::OPTIONS => Ok(empty(StatusCode::NO_CONTENT)),
         Route::Page(path) => page::answer(app, call, path),
     };

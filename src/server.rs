@@ -1,6 +1,7 @@
 //! The daemon as a whole: from the checked configuration to its last breath.
 
 mod accept;
+pub mod control;
 mod health;
 mod journal;
 mod listener;
@@ -14,6 +15,7 @@ mod tls;
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio_util::sync::CancellationToken;
@@ -33,7 +35,7 @@ pub use self::tls::TlsError;
 use self::tls::{Pair, Tls};
 use crate::cli;
 use crate::config::Config;
-use crate::http::{App, Current};
+use crate::http::{App, Current, Door, Monitor};
 use crate::store::disk::Disk;
 use crate::upload::{Rules, Uploads};
 
@@ -94,24 +96,35 @@ pub async fn run(config: Config, process: Process) -> Result<(), StartError> {
     let listeners = open(&config, passed).await?;
     announce(&config, &listeners);
 
-    let places = Places::new(&config, open_files(), listeners.len());
-    let current = Arc::new(Current::new(App { config, uploads: uploads.clone() }));
-    let service = Service {
-        current: Arc::clone(&current),
-        connections: TaskTracker::new(),
-        places: places.clone(),
-        tls: tls.clone(),
-        closing: CancellationToken::new(),
+    let public = listeners.iter().filter(|(door, _)| *door == Door::Public).count();
+    let places = Places::new(&config, open_files(), public);
+    let for_admin = Places::for_admin(&config, listeners.len() - public);
+    let closing = CancellationToken::new();
+    let monitor = Arc::new(Monitor::new(&uploads, disk.clone(), places.open(), closing.clone()));
+    let current = Arc::new(Current::new(App { config, uploads: uploads.clone(), monitor }));
+    let connections = TaskTracker::new();
+    let service = |door| {
+        let is_public = door == Door::Public;
+        Service {
+            current: Arc::clone(&current),
+            // Those who watch are answered to the end, and not waited for.
+            connections: if is_public { connections.clone() } else { TaskTracker::new() },
+            closing: if is_public { closing.clone() } else { CancellationToken::new() },
+            places: if is_public { places.clone() } else { for_admin.clone() },
+            door,
+            // The admin's listeners are for this machine, or a network that he trusts.
+            tls: tls.clone().filter(|_| is_public),
+        }
     };
     let acceptors: Arc<[_]> =
-        listeners.into_iter().map(|listener| Acceptor::start(listener, service.clone())).collect();
+        listeners.into_iter().map(|(door, listener)| Acceptor::start(listener, service(door))).collect();
     let tending = tokio::spawn({
         let uploads = uploads.clone();
         async move { uploads.tend().await }
     });
     let health =
         Health { acceptors: Arc::clone(&acceptors), current: Arc::clone(&current), disk: disk.clone() };
-    let informing = tokio::spawn(manager::keep_informed(health, service.connections.clone()));
+    let informing = tokio::spawn(manager::keep_informed(health, connections.clone()));
 
     let reload = Reload { reread, log, current: Arc::clone(&current), places, disk, tls };
     let signal = loop {
@@ -129,36 +142,50 @@ pub async fn run(config: Config, process: Process) -> Result<(), StartError> {
         uploads = uploads.busy(),
         "stopping: running uploads are saved and can be resumed"
     );
-    acceptors.iter().for_each(Acceptor::stop);
+    acceptors.iter().filter(|acceptor| acceptor.door == Door::Public).for_each(Acceptor::stop);
     tending.abort();
     uploads.close();
-    drain(service, &mut signals).await;
+    closing.cancel();
+    drain(&connections, current.app().config.limits.shutdown_timeout, &mut signals).await;
     Ok(())
 }
 
 /// Opens what the configuration says. Sockets that were passed take the place of the default address; addresses that
 /// somebody gave are served beside them.
-async fn open(config: &Config, passed: Passed) -> Result<Vec<Listener>, StartError> {
+async fn open(config: &Config, passed: Passed) -> Result<Vec<(Door, Listener)>, StartError> {
     let mut listeners = Vec::new();
-    if passed.is_empty() || config.is_given("listen") {
+    let takes_uploads = |socket: &PassedSocket| door_of(socket) == Door::Public;
+    if !passed.0.iter().any(takes_uploads) || config.is_given("listen") {
         for address in &config.listen {
-            listeners.extend(Listener::bind(address).await?);
+            listeners.extend(Listener::bind(address).await?.into_iter().map(|bound| (Door::Public, bound)));
         }
     }
-    for PassedSocket { name, listener } in passed.0 {
+    for address in &config.admin.listen {
+        listeners.extend(Listener::bind(address).await?.into_iter().map(|bound| (Door::Admin, bound)));
+    }
+    for socket in passed.0 {
+        let door = door_of(&socket);
+        let PassedSocket { name, listener } = socket;
         let listener = Listener::adopt(listener)?;
-        let address = listener.url(config.tls.is_some());
+        let address = listener.url(config.tls.is_some() && door == Door::Public);
         tracing::info!(name, address, "took over a socket of the service manager");
-        listeners.push(listener);
+        listeners.push((door, listener));
+    }
+    match control::open(&config.data_dir) {
+        Ok(listener) => listeners.push((Door::Control, listener)),
+        // Uploads need it least of all.
+        Err(error) => tracing::warn!(%error, "resumed rm and expire can't reach this daemon"),
     }
     Ok(listeners)
 }
 
+/// `FileDescriptorName=admin` says that a socket is for those who watch.
+fn door_of(socket: &PassedSocket) -> Door {
+    if socket.name == "admin" { Door::Admin } else { Door::Public }
+}
+
 /// Waits for the requests that run, as long as that is allowed to last.
-async fn drain(service: Service, signals: &mut Signals) {
-    let Service { connections, closing, current, .. } = service;
-    let limit = current.app().config.limits.shutdown_timeout;
-    closing.cancel();
+async fn drain(connections: &TaskTracker, limit: Duration, signals: &mut Signals) {
     connections.close();
     tokio::select! {
         () = connections.wait() => tracing::info!("stopped"),
@@ -180,11 +207,15 @@ fn open_files() -> Option<u64> {
 }
 
 /// Says where to upload to, on standard output: the first thing a person wants to know, and the one line a script needs.
-fn announce(config: &Config, listeners: &[Listener]) {
+fn announce(config: &Config, listeners: &[(Door, Listener)]) {
     let path = config.base_path.as_str();
-    for listener in listeners {
+    let at = |wanted| listeners.iter().filter(move |(door, _)| *door == wanted).map(|(_, listener)| listener);
+    for listener in at(Door::Public) {
         let url = listener.url(config.tls.is_some());
         cli::say(format!("resumed {} takes uploads at {url}{path}\n", env!("CARGO_PKG_VERSION")));
+    }
+    for listener in at(Door::Admin) {
+        cli::say(format!("and tells its figures at {}/metrics\n", listener.url(false)));
     }
     if let Some(public) = &config.public_url {
         cli::say(format!("the world reaches it at {}\n", public.join(path)));

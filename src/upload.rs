@@ -16,6 +16,7 @@ mod id;
 mod inspect;
 pub mod lease;
 mod metadata;
+mod metrics;
 mod model;
 pub mod progress;
 mod receive;
@@ -27,6 +28,7 @@ use arc_swap::{ArcSwap, Guard};
 use bytes::Bytes;
 use futures_core::Stream;
 use jiff::{RoundMode, SignedDuration, Timestamp, TimestampRound, Unit};
+use prometheus_client::registry::Registry;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
@@ -43,6 +45,7 @@ pub use self::fill::{Chunk, Filling};
 pub use self::id::{NotAnId, UploadId};
 use self::lease::{Lease, Leases};
 pub use self::metadata::{Metadata, MetadataError};
+use self::metrics::Metrics;
 pub use self::model::{Kind, Length, State, Upload};
 use self::receive::InHand;
 use crate::store::{ByteStream, Store, StoreError};
@@ -133,6 +136,7 @@ struct Inner<S: Store> {
     agenda: Agenda,
     seats: Seats<S>,
     in_hand: InHand,
+    metrics: Metrics,
     closing: CancellationToken,
 }
 
@@ -148,6 +152,7 @@ impl<S: Store> Uploads<S> {
             agenda: Agenda::default(),
             seats: Seats::default(),
             in_hand: InHand::default(),
+            metrics: Metrics::default(),
             closing: CancellationToken::new(),
         };
         Self { inner: Arc::new(inner) }
@@ -157,6 +162,11 @@ impl<S: Store> Uploads<S> {
     #[must_use]
     pub fn rules(&self) -> Guard<Arc<Rules>> {
         self.inner.rules.load()
+    }
+
+    /// Adds what the engine counts to a registry.
+    pub fn register_metrics(&self, registry: &mut Registry) {
+        self.inner.metrics.register(registry);
     }
 
     /// Enforces these from now on. What has begun goes on as it began.
@@ -170,16 +180,25 @@ impl<S: Store> Uploads<S> {
     /// It is not there, has expired, or its holder does not let go.
     pub async fn terminate(&self, id: UploadId) -> Result<(), UploadError> {
         // Before anything is disturbed: a client that guesses gets nothing but this read.
+        if self.inner.store.peek(id).await?.is_expired(Timestamp::now()) {
+            return Err(UploadError::Expired);
+        }
+        self.remove(id).await
+    }
+
+    /// The same for whoever keeps the uploads: one that has expired is still there to him.
+    ///
+    /// # Errors
+    /// It is not there, or its holder does not let go.
+    pub async fn remove(&self, id: UploadId) -> Result<(), UploadError> {
         self.inner.store.peek(id).await?;
         let lease = self.take_over(id).await?;
         let engine = self.clone();
         self.detached(async move {
             let upload = engine.inner.store.load(lease.id()).await?;
-            if upload.is_expired(Timestamp::now()) {
-                return Err(UploadError::Expired);
-            }
             engine.inner.store.remove(&upload).await?;
             tracing::info!(%id, offset = upload.offset, "terminated");
+            engine.inner.metrics.terminated.inc();
             drop(lease);
             engine.forget(&upload).await;
             Ok(())
@@ -241,6 +260,9 @@ impl<S: Store> Uploads<S> {
 
     /// The lease, from whoever holds it.
     async fn take_over(&self, id: UploadId) -> Result<Lease, UploadError> {
+        if self.inner.leases.holder(id).is_some() {
+            self.inner.metrics.takeovers.inc();
+        }
         let lease = self.inner.leases.acquire(id).await.map_err(|_| UploadError::Busy)?;
         // After `close` has gone through the list of holders, nobody may become one.
         if self.inner.closing.is_cancelled() {
@@ -268,7 +290,19 @@ impl<S: Store> Uploads<S> {
         Ok(upload)
     }
 
+    fn note_mismatch(&self, error: &UploadError) {
+        if let UploadError::ChecksumMismatch { .. } = error {
+            self.inner.metrics.mismatches.inc();
+        }
+    }
+
+    /// It has all its bytes now, and had not before.
     fn note_completion(&self, upload: &Upload) {
+        self.inner.metrics.completed(upload);
+        self.say_complete(upload);
+    }
+
+    fn say_complete(&self, upload: &Upload) {
         if let State::Complete { file, .. } = &upload.state {
             tracing::info!(id = %upload.id, bytes = upload.offset, file, "complete");
         }

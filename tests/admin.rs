@@ -305,3 +305,90 @@ fn copy_dir(from: &DataDir, to: &DataDir) {
         fs::copy(from.beside(&path), target).unwrap();
     }
 }
+
+#[test]
+fn uploads_are_removed_by_the_daemon_that_runs_or_without_one() {
+    let daemon = Daemon::start(&[]);
+    let running = daemon.create("Upload-Length: 10");
+    let mut wire = daemon.begin_patch(&running, 0, 10, b"hello");
+    daemon.wait_for_received(&running, 5);
+    let whole = daemon.upload(&filename("a.txt"), b"hello");
+    let other = daemon.create("Upload-Length: 10");
+
+    let removed = said(&daemon, &["rm", id(&running), id(&whole)]);
+    let lines: Vec<&str> = removed.lines().collect();
+    assert!(lines[0].starts_with(&format!("removed {}  receiving, ", id(&running))), "{removed}");
+    assert_eq!(lines[1], format!("removed {}  complete, 5 B, a.txt", id(&whole)));
+    wire.answer().expect(423);
+    daemon.head(&running).expect(404);
+    daemon.head(&whole).expect(404);
+    assert_eq!(daemon.files().len(), 0, "the finished file goes too");
+    daemon.head(&other).expect(200);
+
+    let (code, stdout, stderr) = resumed(&daemon, &["rm", id(&whole), id(&other)]);
+    assert_eq!(code, 1);
+    assert!(stderr.starts_with(&format!("resumed: there is no upload {}", id(&whole))), "{stderr}");
+    assert!(
+        stdout.starts_with(&format!("removed {}", id(&other))),
+        "one that is gone keeps none back: {stdout}"
+    );
+
+    let last = daemon.create("Upload-Length: 10");
+    let data = daemon.kill();
+    assert!(data.path().join(".control").exists(), "a killed daemon leaves its socket");
+    assert!(said(&data, &["rm", id(&last)]).starts_with("removed "));
+    assert_eq!(said(&data, &["list"]), "no uploads\n");
+    // The next daemon takes the socket's place.
+    let daemon = Daemon::start_on(data, &[]);
+    let upload = daemon.create("Upload-Length: 10");
+    said(&daemon, &["rm", id(&upload)]);
+    daemon.head(&upload).expect(404);
+}
+
+#[test]
+fn only_who_owns_the_directory_commands_the_daemon() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let daemon = Daemon::start(&[]);
+    let socket = fs::metadata(daemon.path().join(".control")).unwrap();
+    assert_eq!(socket.permissions().mode() & 0o777, 0o600);
+    // And nobody does by the way that uploads come.
+    let upload = daemon.create("Upload-Length: 10");
+    daemon.ask("DELETE", &format!("/uploads/{}", id(&upload)), "", b"").expect(404);
+    daemon.head(&upload).expect(200);
+}
+
+#[test]
+fn what_has_expired_or_was_left_is_removed_on_request() {
+    let data = DataDir::new();
+    let expired = json!({ "expires": "2020-01-01T00:00:00Z", "modified": "2019-12-31T00:00:00Z" });
+    data.leave(ID, expired, Some(b"x"));
+    let left =
+        json!({ "expires": "2100-01-01T00:00:00Z", "modified": "2020-01-01T00:00:00Z", "length": 100 });
+    data.leave(OTHER, left, Some(b"x"));
+
+    let said_dry = said(&data, &["expire", "--dry-run"]);
+    assert_eq!(said_dry.lines().count(), 2, "{said_dry}");
+    assert!(said_dry.starts_with(&format!("would remove {ID}  expired, ")), "{said_dry}");
+    assert!(said_dry.ends_with("1 would be removed\n"), "{said_dry}");
+    let said_dry = said(&data, &["expire", "--dry-run", "--older-than", "7d"]);
+    assert!(said_dry.contains(OTHER) && said_dry.ends_with("2 would be removed\n"), "{said_dry}");
+    assert_eq!(said(&data, &["list"]).lines().count(), 3, "nothing was removed");
+
+    assert!(said(&data, &["expire"]).ends_with("1 removed\n"));
+    assert_eq!(said(&data, &["expire"]), "0 removed\n");
+
+    // With a daemon: what is used is left alone, and so is what is finished.
+    let daemon = Daemon::start_on(data, &[]);
+    let whole = daemon.upload(&filename("a.txt"), b"hello");
+    let new = daemon.create("Upload-Length: 10");
+    let other = format!("{}{OTHER}", daemon.base());
+    let mut wire = daemon.begin_patch(&other, 0, 100, b"yy");
+    daemon.wait_for_received(&other, 2);
+    let told = said(&daemon, &["expire", "--older-than", "7d"]);
+    assert_eq!(told.lines().count(), 2, "{told}");
+    assert!(told.starts_with("in use, left alone: ") && told.ends_with("0 removed\n"), "{told}");
+    wire.send([b'y'; 98]);
+    wire.answer().expect(204);
+    daemon.head(&whole).expect(200);
+    daemon.head(&new).expect(200);
+}

@@ -112,6 +112,7 @@ fn without_anything_the_defaults_are_in_force() {
     assert_eq!(
         resumed().settings(&[]),
         r#"listen = ["127.0.0.1:8080"]           # default
+# admin-listen is not set
 # tls-cert is not set
 # tls-key is not set
 base-path = "/files/"                 # default

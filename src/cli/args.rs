@@ -9,9 +9,9 @@ use clap::{Parser, Subcommand, ValueEnum, builder::PossibleValue};
 
 use crate::{
     config::{
-        BasePath, ExpireAfter, ListenAddr, LogFilter, LogFormat, MaxSize, OriginPattern, PeerLimit,
-        PublicUrl, ResumablePath, Scope, TlsFile, TrustedPeer, parse_amount, parse_connections, parse_grace,
-        parse_switch, parse_timeout,
+        AdminAddr, BasePath, ExpireAfter, ListenAddr, LogFilter, LogFormat, MaxSize, OriginPattern,
+        PeerLimit, PublicUrl, ResumablePath, Scope, TlsFile, TrustedPeer, parse_amount, parse_connections,
+        parse_grace, parse_switch, parse_timeout,
     },
     store::{disk::layout::Layout, durability::Durability},
     upload::UploadId,
@@ -47,6 +47,10 @@ pub(super) enum Command {
     List(ListArgs),
     /// Show one upload
     Show(ShowArgs),
+    /// Remove uploads, their finished files too
+    Rm(RmArgs),
+    /// Remove uploads that have expired, or that nobody goes on with
+    Expire(ExpireArgs),
     /// Look through the data directory for what is wrong, and mend it
     Fsck(FsckArgs),
     /// Print the completions of a shell
@@ -126,6 +130,41 @@ pub struct ShowArgs {
     pub place: PlaceArgs,
 }
 
+/// `resumed rm`.
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = "A running daemon does it; a transfer that is under way ends first.")]
+pub struct RmArgs {
+    /// The last part of each upload's URL
+    #[arg(value_name = "ID", required = true)]
+    pub ids: Vec<UploadId>,
+    /// Read settings from this TOML file
+    #[arg(long, value_name = "FILE", env = "RESUMED_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Where they are.
+    #[command(flatten)]
+    pub storage: StorageArgs,
+}
+
+/// `resumed expire`.
+#[derive(Debug, Clone, clap::Args)]
+#[command(
+    after_help = "A running daemon removes what has expired by itself. Finished files are never removed."
+)]
+pub struct ExpireArgs {
+    /// Also unfinished uploads whose last byte came longer ago, such as 90m or 7d
+    #[arg(long, value_name = "TIME", value_parser = parse_timeout)]
+    pub older_than: Option<Duration>,
+    /// Only say which
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Read settings from this TOML file
+    #[arg(long, value_name = "FILE", env = "RESUMED_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Where they are.
+    #[command(flatten)]
+    pub storage: StorageArgs,
+}
+
 /// `resumed fsck`.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "Exit code: 0 nothing is wrong, 1 all of it was mended, 4 something is left.\n\
@@ -179,6 +218,9 @@ pub struct ServingArgs {
     #[arg(long, value_name = "ADDR", env = "RESUMED_LISTEN", value_delimiter = ',')]
     #[arg(default_value = "127.0.0.1:8080")]
     pub listen: Vec<ListenAddr>,
+    /// The same for /healthz, /readyz and /metrics, or same: where uploads are taken
+    #[arg(long, value_name = "ADDR", env = "RESUMED_ADMIN_LISTEN", value_delimiter = ',')]
+    pub admin_listen: Vec<AdminAddr>,
     /// PEM file of the certificate and its chain, or credential:NAME of systemd; TCP is encrypted then
     #[arg(long, value_name = "FILE", env = "RESUMED_TLS_CERT")]
     pub tls_cert: Option<TlsFile>,

@@ -16,7 +16,7 @@ const SIGNALS: [(&str, &str); 1] = [(
      nothing that was acknowledged is lost.",
 )];
 
-const FILES: [(&str, &str); 5] = [
+const FILES: [(&str, &str); 6] = [
     (
         "DATA-DIR/files/",
         "Finished files, under the names that --layout gives them. Take them away as you like.",
@@ -27,6 +27,7 @@ const FILES: [(&str, &str); 5] = [
     ),
     ("DATA-DIR/keys/", "Which upload a client's own name leads to (Resumable.js)."),
     ("DATA-DIR/.spare", "Room for records when the disk is full."),
+    ("DATA-DIR/.control", "The socket by which resumed rm and expire reach the daemon."),
     ("DATA-DIR/damaged/", "What resumed fsck --repair has put aside. Nobody misses it but you."),
 ];
 

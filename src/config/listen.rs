@@ -7,7 +7,7 @@ use std::{
     str::FromStr,
 };
 
-use super::Invalid;
+use super::{ConfigError, Invalid};
 
 /// What the path of a Unix socket may have at most: `sun_path` holds 108 bytes with the final NUL.
 const LONGEST_SOCKET_PATH: usize = 107;
@@ -26,6 +26,51 @@ pub enum ListenAddr {
     },
     /// The path of a Unix stream socket.
     Unix(PathBuf),
+}
+
+/// One address of `--admin-listen`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AdminAddr {
+    /// Wherever uploads are taken, too.
+    Same,
+    /// There alone.
+    At(ListenAddr),
+}
+
+/// Where those are served who watch over the daemon.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AdminConfig {
+    /// Listeners of their own.
+    pub listen: Vec<ListenAddr>,
+    /// They are answered wherever uploads are taken, too.
+    pub same: bool,
+}
+
+impl AdminConfig {
+    pub(super) fn check(addresses: Vec<AdminAddr>, uploads: &[ListenAddr]) -> Result<Self, ConfigError> {
+        let same = addresses.contains(&AdminAddr::Same);
+        let listen: Vec<ListenAddr> = addresses
+            .into_iter()
+            .filter_map(|address| match address {
+                AdminAddr::At(address) => Some(address),
+                AdminAddr::Same => None,
+            })
+            .collect();
+        let taken = listen.iter().find(|address| uploads.iter().any(|other| other.collides_with(address)));
+        if let Some(address) = taken {
+            let problem = format!("uploads are taken at \"{address}\"; give another address, or same");
+            return Err(ConfigError { flag: "admin-listen", problem });
+        }
+        Ok(Self { listen: super::check_listen(listen, "admin-listen")?, same })
+    }
+}
+
+impl FromStr for AdminAddr {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        if text == "same" { Ok(Self::Same) } else { text.parse().map(Self::At) }
+    }
 }
 
 impl ListenAddr {

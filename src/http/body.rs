@@ -13,6 +13,7 @@ use futures_core::Stream;
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
+use prometheus_client::metrics::counter::Counter;
 
 use super::pace::Pacer;
 use crate::config::Pace;
@@ -35,13 +36,14 @@ pub struct RequestBody {
 struct Shared {
     incoming: Incoming,
     pacer: Pacer,
+    received: Counter,
 }
 
 impl RequestBody {
-    /// Takes over what hyper reads. Who sends it more slowly than `pace` is cut.
+    /// Takes over what hyper reads. Who sends it more slowly than `pace` is cut; what comes is counted.
     #[must_use]
-    pub fn new(incoming: Incoming, pace: Pace) -> Self {
-        let shared = Shared { incoming, pacer: Pacer::new(pace) };
+    pub fn new(incoming: Incoming, pace: Pace, received: Counter) -> Self {
+        let shared = Shared { incoming, pacer: Pacer::new(pace), received };
         Self { shared: Arc::new(Mutex::new(shared)), asked_for: Arc::default() }
     }
 
@@ -97,9 +99,11 @@ impl RequestBody {
 
     fn poll_frame(&self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyCut>>> {
         self.asked_for.store(true, Ordering::Relaxed);
-        self.with(|Shared { incoming, pacer }| match Pin::new(incoming).poll_frame(cx) {
+        self.with(|Shared { incoming, pacer, received }| match Pin::new(incoming).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
-                pacer.note(frame.data_ref().map_or(0, |bytes| bytes.len() as u64));
+                let bytes = frame.data_ref().map_or(0, |bytes| bytes.len() as u64);
+                pacer.note(bytes);
+                received.inc_by(bytes);
                 Poll::Ready(Some(Ok(frame)))
             }
             // hyper tells a broken line from a broken message by no means that lasts; to the upload both are a body

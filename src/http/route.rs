@@ -1,7 +1,19 @@
 //! Paths, parsed once: behind this there are no strings left to match.
 
+use super::monitor::Watch;
 use crate::config::Config;
 use crate::upload::UploadId;
+
+/// Which listener a request came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Door {
+    /// Where uploads come.
+    Public,
+    /// `--admin-listen`: for those who watch.
+    Admin,
+    /// The socket in the data directory: for the admin's commands.
+    Control,
+}
 
 /// What a path leads to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +26,12 @@ pub enum Route<'p> {
     NoUpload,
     /// Where Resumable.js sends its chunks.
     Chunks,
+    /// What those ask who watch over the daemon.
+    Watch(Watch),
+    /// An upload that the admin wants gone.
+    Control(UploadId),
+    /// Not even a page.
+    Nothing,
     /// Anything else: the page's, if it has it.
     Page(&'p str),
 }
@@ -21,7 +39,20 @@ pub enum Route<'p> {
 impl<'p> Route<'p> {
     /// Reads a request's path.
     #[must_use]
-    pub fn parse(config: &Config, path: &'p str) -> Self {
+    pub fn parse(config: &Config, door: Door, path: &'p str) -> Self {
+        match door {
+            Door::Public if !config.admin.same => {}
+            Door::Public => {
+                if let Some(watch) = Watch::parse(path) {
+                    return Self::Watch(watch);
+                }
+            }
+            Door::Admin => return Watch::parse(path).map_or(Self::Nothing, Self::Watch),
+            Door::Control => {
+                let id = path.strip_prefix("/uploads/").and_then(|id| UploadId::parse(id).ok());
+                return id.map_or(Self::Nothing, Self::Control);
+            }
+        }
         if config.resumable.path.as_deref() == Some(path) {
             return Self::Chunks;
         }

@@ -13,7 +13,7 @@ use super::listener::{Listener, Stream};
 use super::places::{Free, Places};
 use super::tls::Tls;
 use crate::conn;
-use crate::http::{Admission, Current, Peer};
+use crate::http::{Current, Door, Entrance, Peer};
 
 /// After running out of file descriptors or memory, accepting is tried again this much later.
 const BREATHE: Duration = Duration::from_millis(100);
@@ -23,7 +23,9 @@ const BREATHE: Duration = Duration::from_millis(100);
 pub(super) struct Service {
     pub(super) current: Arc<Current>,
     pub(super) connections: TaskTracker,
+    /// Those that uploads have; the admin has some of his own, because he comes when there are none left.
     pub(super) places: Places,
+    pub(super) door: Door,
     pub(super) tls: Option<Tls>,
     pub(super) closing: CancellationToken,
 }
@@ -32,6 +34,7 @@ pub(super) struct Service {
 pub(super) struct Acceptor {
     /// How it is reached.
     pub(super) url: String,
+    pub(super) door: Door,
     task: JoinHandle<()>,
     questions: mpsc::Sender<oneshot::Sender<()>>,
 }
@@ -40,8 +43,9 @@ impl Acceptor {
     pub(super) fn start(listener: Listener, service: Service) -> Self {
         let url = listener.url(service.tls.is_some());
         let (questions, asked) = mpsc::channel(1);
+        let door = service.door;
         let task = tokio::spawn(run(listener, service, asked));
-        Self { url, task, questions }
+        Self { url, door, task, questions }
     }
 
     /// Accepts no more connections. Those that wait in the kernel's queue are the next daemon's, if the socket is.
@@ -84,18 +88,15 @@ fn serve(service: &Service, free: Free, stream: Stream, peer: Peer) {
     let Some(place) = service.places.take(free, peer) else { return };
     let (current, closing, tls) =
         (Arc::clone(&service.current), service.closing.clone(), service.tls.clone());
+    let entrance = Entrance { peer, door: service.door, admission: place.admission };
     service.connections.spawn(async move {
         match (stream, tls) {
-            (Stream::Tcp(stream), None) => {
-                conn::serve(current, stream, peer, place.admission, closing).await;
-            }
+            (Stream::Tcp(stream), None) => conn::serve(current, stream, entrance, closing).await,
             (Stream::Tcp(stream), Some(tls)) => {
                 // In a box: it is much larger, and a connection without it should not pay for it.
-                Box::pin(serve_tls(tls, current, stream, peer, place.admission, closing)).await;
+                Box::pin(serve_tls(tls, current, stream, entrance, closing)).await;
             }
-            (Stream::Unix(stream), _) => {
-                conn::serve(current, stream, peer, place.admission, closing).await;
-            }
+            (Stream::Unix(stream), _) => conn::serve(current, stream, entrance, closing).await,
         }
         drop(place);
     });
@@ -105,16 +106,15 @@ async fn serve_tls(
     tls: Tls,
     current: Arc<Current>,
     stream: TcpStream,
-    peer: Peer,
-    admission: Admission,
+    entrance: Entrance,
     closing: CancellationToken,
 ) {
     let limit = current.app().config.limits.header_timeout;
     let accepted = tokio::select! {
-        accepted = tls.accept(stream, peer, limit) => accepted,
+        accepted = tls.accept(stream, entrance.peer, limit) => accepted,
         () = conn::past_last_call(&closing) => None,
     };
     if let Some(stream) = accepted {
-        conn::serve(current, stream, peer, admission, closing).await;
+        conn::serve(current, stream, entrance, closing).await;
     }
 }

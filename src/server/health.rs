@@ -8,9 +8,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::accept::Acceptor;
 use crate::conn;
-use crate::http::{Admission, Current, Peer};
+use crate::http::{Admission, Current, Door, Entrance, Peer};
 use crate::store::StoreError;
 use crate::store::disk::Disk;
+
+const REQUEST: &[u8] = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
 
 /// What is asked.
 pub(super) struct Health {
@@ -54,12 +56,10 @@ impl Health {
     async fn is_answered(&self) -> bool {
         let (mut client, server) = tokio::io::duplex(4096);
         let current = Arc::clone(&self.current);
-        let app = current.app();
-        let serving = conn::serve(current, server, Peer::Unix, Admission::Welcome, CancellationToken::new());
-        let path = app.config.base_path.as_str();
-        let request = format!("OPTIONS {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        let entrance = Entrance { peer: Peer::Unix, door: Door::Admin, admission: Admission::Welcome };
+        let serving = conn::serve(current, server, entrance, CancellationToken::new());
         let asking = async {
-            client.write_all(request.as_bytes()).await?;
+            client.write_all(REQUEST).await?;
             let mut answer = Vec::new();
             client.read_to_end(&mut answer).await?;
             std::io::Result::Ok(answer)

@@ -69,6 +69,19 @@ impl Listener {
         })
     }
 
+    /// A unix socket that we have made at this path.
+    pub(super) fn ours(listener: UnixListener, path: PathBuf) -> Self {
+        Self::Unix(listener, UnixPlace::Ours(SocketFile(path)))
+    }
+
+    /// Only this machine reaches it.
+    pub(super) fn is_local(&self) -> bool {
+        match self {
+            Self::Tcp(_, address) => address.ip().to_canonical().is_loopback(),
+            Self::Unix(..) => true,
+        }
+    }
+
     /// How it is reached, without a path.
     pub(super) fn url(&self, is_tls: bool) -> String {
         match self {

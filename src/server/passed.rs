@@ -46,10 +46,6 @@ impl Passed {
         }
         Ok(Self(sockets))
     }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
 }
 
 /// `None`: it is something else than a stream socket that is being listened on.

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
+use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::config::{Config, TrustedProxies};
@@ -13,12 +14,16 @@ use crate::http::{Admission, Peer};
 /// Connections of crowded addresses that are told so at once; more are closed without a word.
 const REFUSALS: usize = 64;
 
+/// Places of the admin's listeners.
+const FOR_ADMIN: u32 = 64;
+
 /// The places for connections. Clones are the same places.
 #[derive(Clone)]
 pub(super) struct Places {
     all: Arc<All>,
     refusals: Arc<Semaphore>,
     peers: Arc<Peers>,
+    open: Gauge,
 }
 
 /// The places in all.
@@ -60,6 +65,13 @@ pub(super) struct Place {
     _in_all: Free,
     _of_peer: Option<PeerPlace>,
     _refusal: Option<OwnedSemaphorePermit>,
+    open: Gauge,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.open.dec();
+    }
 }
 
 struct PeerPlace {
@@ -119,15 +131,37 @@ impl Places {
             possible: usize::try_from(possible).unwrap_or(usize::MAX),
             listeners,
         };
-        let peers = Peers { limits: ArcSwap::from_pointee(PeerLimits::of(config)), open: Mutex::default() };
         all.set(config.limits.max_connections);
-        Self { all: Arc::new(all), refusals: Arc::new(Semaphore::new(REFUSALS)), peers: Arc::new(peers) }
+        Self::of(all, config)
+    }
+
+    /// The admin's own: he comes when there are no others left.
+    pub(super) fn for_admin(config: &Config, listeners: usize) -> Self {
+        let number = Mutex::new(Number { places: 0, too_many: 0 });
+        let all = All { free: Arc::new(Semaphore::new(0)), number, possible: usize::MAX, listeners };
+        all.set(FOR_ADMIN);
+        Self::of(all, config)
+    }
+
+    fn of(all: All, config: &Config) -> Self {
+        let peers = Peers { limits: ArcSwap::from_pointee(PeerLimits::of(config)), open: Mutex::default() };
+        Self {
+            all: Arc::new(all),
+            refusals: Arc::new(Semaphore::new(REFUSALS)),
+            peers: Arc::new(peers),
+            open: Gauge::default(),
+        }
     }
 
     /// Keeps to these limits from now on.
     pub(super) fn set_limits(&self, config: &Config) {
         self.all.set(config.limits.max_connections);
         self.peers.limits.store(Arc::new(PeerLimits::of(config)));
+    }
+
+    /// How many connections are open.
+    pub(super) fn open(&self) -> Gauge {
+        self.open.clone()
     }
 
     /// Waits for a place: what can't be served waits in the kernel's queue, where it costs nothing.
@@ -142,7 +176,9 @@ impl Places {
     /// Takes a place for a connection that has come. `None`: it is not even told why.
     pub(super) fn take(&self, in_all: Free, peer: Peer) -> Option<Place> {
         let place = |admission, of_peer, refusal| {
-            Some(Place { admission, _in_all: in_all, _of_peer: of_peer, _refusal: refusal })
+            let open = self.open.clone();
+            open.inc();
+            Some(Place { admission, _in_all: in_all, _of_peer: of_peer, _refusal: refusal, open })
         };
         match Peers::take(&self.peers, peer) {
             Ok(of_peer) => place(Admission::Welcome, of_peer, None),

@@ -12,8 +12,16 @@ use crate::store::disk::{Disk, DiskOptions};
 use crate::upload::Rules;
 
 /// Settings that stay as they are until a restart: where uploads lie and where clients find them, and what was set up once.
-const FIXED: [&str; 7] =
-    ["listen", "base-path", "data-dir", "layout", "durability", "resumable-path", "log-format"];
+const FIXED: [&str; 8] = [
+    "listen",
+    "admin-listen",
+    "base-path",
+    "data-dir",
+    "layout",
+    "durability",
+    "resumable-path",
+    "log-format",
+];
 
 /// Reads the settings as at the start. An error is one line that says what is wrong.
 pub type Reread = fn() -> Result<Config, String>;
@@ -96,6 +104,7 @@ fn merged(old: &Config, new: Config, settings: Vec<Setting>) -> Config {
     let was = old.clone();
     Config {
         listen: was.listen,
+        admin: was.admin,
         tls: if was.tls.is_some() == new.tls.is_some() { new.tls } else { was.tls },
         base_path: was.base_path,
         data_dir: was.data_dir,

@@ -19,6 +19,7 @@ pub mod file_name;
 pub mod fsck;
 mod keys;
 pub mod layout;
+mod metrics;
 mod pool;
 mod publish;
 mod read;
@@ -41,6 +42,7 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
+use prometheus_client::registry::Registry;
 use rustix::fs::{FlockOperation, flock};
 use tokio::sync::mpsc;
 
@@ -122,6 +124,24 @@ impl Disk {
             let fs = rustix::fs::statvfs(&shared.uploads).map_err(|error| fault("reach it", error.into()))?;
             Ok(fs.f_bavail.saturating_mul(fs.f_frsize))
         })
+    }
+
+    /// Whether uploads can be taken in: the directory can be written to. Answers how much room is left beyond the reserve.
+    ///
+    /// # Errors
+    /// It can't be written to, or there is no room beyond the reserve.
+    pub fn ready(&self) -> impl Future<Output = Result<u64, StoreError>> + Send + 'static {
+        self.run(|shared| {
+            shared.durable.can_create(&shared.uploads).map_err(|error| fault("write to it", error))?;
+            let free = shared.space.free();
+            free.checked_sub(shared.space.reserve()).filter(|left| *left > 0).ok_or(StoreError::NoSpace)
+        })
+    }
+
+    /// Adds what the store measures to a registry.
+    pub fn register_metrics(&self, registry: &mut Registry) {
+        self.shared.durable.syncs().register(registry);
+        registry.register_collector(Box::new(metrics::Room(Arc::clone(&self.shared.space))));
     }
 
     /// Runs blocking work that ends also when its caller goes away.

@@ -74,9 +74,10 @@ impl<S: Store> Uploads<S> {
         let progress = Arc::new(progress);
         lease.show(Arc::clone(&progress));
         let limit = upload.length.known().or(self.rules().max_size).unwrap_or(u64::MAX);
-        let (store, in_hand) = (self.inner.store.clone(), self.inner.in_hand.clone());
-        let mut reception = Reception::new(store, in_hand, writer, upload, body, limit);
+        let mut reception = Reception::new(&self.inner, writer, upload, body, limit);
+        let in_flight = self.inner.metrics.append();
         let end = reception.run(lease.revoked(), &progress, asks).await;
+        drop(in_flight);
         // In a box: an append waits for bytes nearly all of its time, and thousands of them may.
         Box::pin(self.settle(reception, end)).await
     }
@@ -140,10 +141,16 @@ impl<S: Store> Uploads<S> {
         mut reception: Reception<S, B>,
         end: End,
     ) -> Result<Upload, UploadError> {
+        if let End::Cut(cause) = &end {
+            self.inner.metrics.interrupted(*cause);
+        }
         match end {
             End::Finished => match reception.verify().await {
                 Ok(()) => self.keep(reception).await,
-                Err(error) => Err(self.discard(reception, error).await),
+                Err(error) => {
+                    self.note_mismatch(&error);
+                    Err(self.discard(reception, error).await)
+                }
             },
             End::Overlong => {
                 let error = match (reception.upload().length, self.rules().max_size) {

@@ -140,6 +140,7 @@ impl<S: Store> Uploads<S> {
     /// An upload was removed. A final upload that still needed it can never be whole and goes too: its client shall hear
     /// "not found" and not wait for ever.
     pub(super) async fn forget(&self, upload: &Upload) {
+        self.inner.metrics.removed(upload);
         self.inner.waiting.remove(upload);
         for id in self.inner.waiting.finals_of(upload.id) {
             let Ok(waiting) = self.inner.store.peek(id).await else { continue };
@@ -150,6 +151,7 @@ impl<S: Store> Uploads<S> {
             let Ok(_lease) = self.inner.leases.acquire(id).await else { continue };
             match self.inner.store.remove(&waiting).await {
                 Ok(()) => {
+                    self.inner.metrics.removed(&waiting);
                     tracing::warn!(%id, part = %upload.id, "removed a final upload: a part of it is gone")
                 }
                 Err(error) => tracing::error!(%id, %error, "can't remove a final upload whose part is gone"),

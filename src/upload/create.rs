@@ -91,8 +91,11 @@ impl<S: Store> Uploads<S> {
     pub(super) async fn create_with(&self, upload: Upload, first: Vec<Bytes>) -> Result<Upload, UploadError> {
         let upload = self.inner.store.create(upload, first).await?;
         tracing::debug!(id = %upload.id, length = upload.length.known(), name = upload.metadata.file_name(), "created");
+        self.inner.metrics.created(&upload);
+        self.inner.metrics.bytes.inc_by(upload.offset);
         if upload.is_complete() {
-            self.note_completion(&upload);
+            self.inner.metrics.born_complete(&upload);
+            self.say_complete(&upload);
         }
         self.inner.agenda.note(&upload);
         Ok(upload)
@@ -134,7 +137,9 @@ impl<S: Store> Uploads<S> {
             let mut hasher = checksum.algorithm().hasher();
             first.iter().for_each(|bytes| hasher.update(bytes));
             if !checksum.matches(hasher) {
-                return Err(UploadError::ChecksumMismatch { algorithm: checksum.algorithm() });
+                let error = UploadError::ChecksumMismatch { algorithm: checksum.algorithm() };
+                self.note_mismatch(&error);
+                return Err(error);
             }
         }
         Ok(first)

@@ -11,7 +11,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
-use super::{State, Upload, UploadError, UploadId, Uploads};
+use super::{Kind, State, Upload, UploadError, UploadId, Uploads};
 use crate::store::{Store, StoreError};
 
 /// The wall clock may be set; it is looked at this often at least.
@@ -80,6 +80,7 @@ impl<S: Store> Uploads<S> {
             count += 1;
             match found {
                 Ok(upload) => {
+                    self.inner.metrics.found(&upload);
                     if upload.state == State::Assembling {
                         self.resume_assembly(&upload);
                     }
@@ -98,14 +99,16 @@ impl<S: Store> Uploads<S> {
                 Err(error) => tracing::error!(%id, %error, "can't look at an upload"),
             }
         }
+        self.inner.metrics.took_stock();
         tracing::info!(unfinished = count, "took stock");
     }
 
     /// Removes what has expired by `now`. Answers how many that were.
     pub async fn sweep(&self, now: Timestamp) -> usize {
         let mut removed = 0;
+        self.inner.metrics.sweeps.inc();
         while let Some(id) = self.inner.agenda.take_due(now) {
-            match self.expire(id, now).await {
+            match self.remove_expired(id, now).await {
                 Ok(true) => removed += 1,
                 Ok(false) | Err(UploadError::NotFound) => {}
                 Err(error) => {
@@ -117,7 +120,11 @@ impl<S: Store> Uploads<S> {
         removed
     }
 
-    async fn expire(&self, id: UploadId, now: Timestamp) -> Result<bool, UploadError> {
+    /// Removes an upload if it has expired by `now` and nobody uses it. `false`: it stays.
+    ///
+    /// # Errors
+    /// It is not there, or the store can't be reached.
+    pub async fn remove_expired(&self, id: UploadId, now: Timestamp) -> Result<bool, UploadError> {
         // Whoever uses it at this moment keeps it alive; so does a final upload that still needs it.
         let Some(lease) = self.inner.leases.try_acquire(id).filter(|_| !self.inner.waiting.needs(id)) else {
             self.put_off(id, now);
@@ -138,6 +145,7 @@ impl<S: Store> Uploads<S> {
             Some(_) => {
                 self.inner.store.remove(&upload).await?;
                 tracing::info!(%id, offset = upload.offset, "expired");
+                self.inner.metrics.expired.inc();
                 drop(lease);
                 self.forget(&upload).await;
                 Ok(true)
@@ -145,7 +153,37 @@ impl<S: Store> Uploads<S> {
         }
     }
 
+    /// Removes an upload that is not finished, if its last byte came before this moment and nobody uses it. `false`: it
+    /// stays.
+    ///
+    /// # Errors
+    /// It is not there, or the store can't be reached.
+    pub async fn remove_idle(&self, id: UploadId, before: Timestamp) -> Result<bool, UploadError> {
+        let Some(lease) = self.inner.leases.try_acquire(id).filter(|_| !self.inner.waiting.needs(id)) else {
+            return Ok(false);
+        };
+        let engine = self.clone();
+        self.detached(async move {
+            let upload = engine.inner.store.peek(lease.id()).await?;
+            if is_finished(&upload) || upload.modified > before {
+                return Ok(false);
+            }
+            engine.inner.store.remove(&upload).await?;
+            engine.inner.metrics.terminated.inc();
+            tracing::info!(%id, offset = upload.offset, "removed by the admin");
+            drop(lease);
+            engine.forget(&upload).await;
+            Ok(true)
+        })
+        .await
+    }
+
     fn put_off(&self, id: UploadId, now: Timestamp) {
         self.inner.agenda.add(now.checked_add(IN_USE).unwrap_or(Timestamp::MAX), id);
     }
+}
+
+/// Its file is its owner's.
+fn is_finished(upload: &Upload) -> bool {
+    upload.is_complete() && upload.kind != Kind::Partial
 }

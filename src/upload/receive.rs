@@ -11,12 +11,15 @@ use std::pin::{Pin, pin};
 use std::time::Duration;
 
 use bytes::Bytes;
+use prometheus_client::metrics::counter::Counter;
 use tokio::time::{Instant, sleep};
 
-pub(super) use self::batch::InHand;
 use self::batch::Batch;
+pub(super) use self::batch::InHand;
 use super::progress::{Asks, Progress};
-use super::{Body, Checksum, ChecksumPlan, Hasher, Interruption, Piece, Pieces, State, Upload, UploadError};
+use super::{
+    Body, Checksum, ChecksumPlan, Hasher, Inner, Interruption, Piece, Pieces, State, Upload, UploadError,
+};
 use crate::store::{Store, StoreError, Writer, Written};
 
 /// How long bytes may wait for company before they are written.
@@ -73,12 +76,13 @@ pub(super) struct Reception<S: Store, B> {
     writing: Option<Running<Written>>,
     checkpoint: Option<(u64, Running<Result<(), StoreError>>)>,
     last_checkpoint: u64,
+    /// Counts what was written.
+    stored: Counter,
 }
 
 impl<S: Store, B: Pieces> Reception<S, B> {
     pub(super) fn new(
-        store: S,
-        in_hand: InHand,
+        engine: &Inner<S>,
         writer: S::Writer,
         upload: Upload,
         body: Body<B>,
@@ -94,14 +98,14 @@ impl<S: Store, B: Pieces> Reception<S, B> {
             ChecksumPlan::Trailer => Verification::Trailer,
         };
         Self {
-            store,
+            store: engine.store.clone(),
             writer,
             upload,
             pieces: body.pieces,
             limit,
             verification,
             trailer: None,
-            batch: Batch::new(in_hand),
+            batch: Batch::new(engine.in_hand.clone()),
             received: base,
             written: base,
             told: base,
@@ -109,6 +113,7 @@ impl<S: Store, B: Pieces> Reception<S, B> {
             writing: None,
             checkpoint: None,
             last_checkpoint: base,
+            stored: engine.metrics.bytes.clone(),
         }
     }
 
@@ -224,6 +229,7 @@ impl<S: Store, B: Pieces> Reception<S, B> {
         self.writing = None;
         self.batch.has_left();
         self.written += written.bytes;
+        self.stored.inc_by(written.bytes);
         if let Some(fault) = written.fault {
             // What was in hand behind it can't be written either.
             self.batch.clear();

@@ -16,8 +16,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use rustix::fs::{CWD, FallocateFlags, RenameFlags, fallocate, renameat_with};
+use rustix::fs::{Access, CWD, FallocateFlags, Mode, OFlags, RenameFlags, fallocate, renameat_with};
+use rustix::io::Errno;
 
+use super::metrics::{Synced, Syncs};
 use super::pool::while_waiting;
 use super::shared_sync::SharedSync;
 use crate::store::durability::Durability;
@@ -37,6 +39,7 @@ pub(super) struct Durable {
     directories: Mutex<HashMap<PathBuf, Arc<SharedSync>>>,
     /// A file that takes [`SPARE`] bytes of room.
     spare: Mutex<Option<File>>,
+    syncs_timed: Syncs,
 }
 
 impl Durable {
@@ -50,7 +53,13 @@ impl Durable {
             syncs: policy == Durability::Strict && !in_memory,
             directories: Mutex::default(),
             spare: Mutex::default(),
+            syncs_timed: Syncs::default(),
         }
+    }
+
+    /// How long syncs take.
+    pub(super) fn syncs(&self) -> &Syncs {
+        &self.syncs_timed
     }
 
     /// Lays in the room that small records fall back on.
@@ -83,7 +92,14 @@ impl Durable {
 
     /// Makes the bytes and the size of a file durable.
     pub(super) fn sync_data(&self, file: &File) -> io::Result<()> {
-        if self.syncs { while_waiting(|| file.sync_data()) } else { Ok(()) }
+        self.sync_file(Synced::Data, file)
+    }
+
+    fn sync_file(&self, synced: Synced, file: &File) -> io::Result<()> {
+        if !self.syncs {
+            return Ok(());
+        }
+        while_waiting(|| self.syncs_timed.time(synced, || file.sync_data()))
     }
 
     /// Makes the names in a directory durable. Calls that come while a sync runs share the next one: however many
@@ -96,7 +112,9 @@ impl Durable {
             let mut all = self.directories.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(all.entry(dir.to_owned()).or_default())
         };
-        let result = while_waiting(|| shared.sync(|| File::open(dir)?.sync_all()));
+        let result = while_waiting(|| {
+            shared.sync(|| self.syncs_timed.time(Synced::Directory, || File::open(dir)?.sync_all()))
+        });
         drop(shared);
         let mut all = self.directories.lock().unwrap_or_else(PoisonError::into_inner);
         if all.get(dir).is_some_and(|shared| Arc::strong_count(shared) == 1) {
@@ -108,6 +126,17 @@ impl Durable {
     /// Makes a file that must not be there yet. Its name is durable only after [`sync_dir`](Self::sync_dir).
     pub(super) fn create(&self, path: &Path) -> io::Result<File> {
         OpenOptions::new().read(true).write(true).create_new(true).open(path)
+    }
+
+    /// Whether files can be made in a directory. Leaves none there.
+    pub(super) fn can_create(&self, dir: &Path) -> io::Result<()> {
+        match rustix::fs::open(dir, OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC, Mode::RUSR) {
+            // Not every file system knows files without a name.
+            Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => {
+                Ok(rustix::fs::access(dir, Access::WRITE_OK | Access::EXEC_OK)?)
+            }
+            made => Ok(drop(made?)),
+        }
     }
 
     /// Puts `contents` in the place of the file `path`, all or nothing. The new name is durable only after
@@ -144,7 +173,7 @@ impl Durable {
     fn stage(&self, path: &Path, contents: &[u8]) -> io::Result<()> {
         let mut file = File::create(path)?;
         file.write_all(contents)?;
-        self.sync_data(&file)
+        self.sync_file(Synced::Record, &file)
     }
 
     /// Does two things that wait for the device, at once.
@@ -175,7 +204,7 @@ impl Durable {
             Ok(()) => Ok(()),
             // Some network file systems know no such rename; a hard link is as exclusive there, and the file has both
             // names for a moment only.
-            Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => {
+            Err(Errno::INVAL | Errno::NOSYS) => {
                 fs::hard_link(from, to)?;
                 fs::remove_file(from)
             }

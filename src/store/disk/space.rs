@@ -53,7 +53,8 @@ impl Space {
         self.reserve.store(bytes, Ordering::Relaxed);
     }
 
-    fn reserve(&self) -> u64 {
+    /// Bytes that uploads leave free.
+    pub(super) fn reserve(&self) -> u64 {
         self.reserve.load(Ordering::Relaxed)
     }
 
@@ -64,6 +65,11 @@ impl Space {
     /// Bytes that this process may still take. A file system that does not tell has room until a write fails.
     pub(super) fn free(&self) -> u64 {
         fstatvfs(&self.dir).map_or(u64::MAX, |fs| fs.f_bavail.saturating_mul(fs.f_frsize))
+    }
+
+    /// Bytes that uploads under way have still to bring.
+    pub(super) fn promised(&self) -> u64 {
+        self.promises().sum
     }
 
     /// Promises room for a new upload.

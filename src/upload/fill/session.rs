@@ -73,15 +73,16 @@ impl<S: Store> Session<S> {
         let writer = self.engine.inner.store.writer(&at).await?;
         let (progress, asks) = Progress::new(start);
         let body = Body { checksum: ChecksumPlan::None, ..chunk.body };
-        let (store, in_hand) = (self.engine.inner.store.clone(), self.engine.inner.in_hand.clone());
-        let mut reception = Reception::new(store, in_hand, writer, at, body, end);
+        let mut reception = Reception::new(&self.engine.inner, writer, at, body, end);
         let revoked = async {
             tokio::select! {
                 cause = self.lease.revoked() => cause,
                 cause = lease.revoked() => cause,
             }
         };
+        let in_flight = self.engine.inner.metrics.append();
         let ended = reception.run(revoked, &progress, asks).await;
+        drop(in_flight);
         let flushed = reception.flush().await;
         let (_, _, written) = reception.into_parts();
         let wrong_size =
@@ -93,7 +94,10 @@ impl<S: Store> Session<S> {
                 Err(wrong_size(written - start).into())
             }
             End::Overlong => Err(wrong_size(end - start + 1).into()),
-            End::Cut(cause) => Err(UploadError::Unverified(cause)),
+            End::Cut(cause) => {
+                self.engine.inner.metrics.interrupted(cause);
+                Err(UploadError::Unverified(cause))
+            }
             End::Fault(fault) => Err(fault.into()),
         }
     }
@@ -168,6 +172,8 @@ impl<S: Store> Session<S> {
         if complete && let Err(error) = self.check_digest(&upload).await {
             // Nothing of it can be trusted, and asking for it again chunk by chunk would find all of them there.
             store.remove(&upload).await?;
+            self.engine.note_mismatch(&error);
+            self.engine.inner.metrics.removed(&upload);
             self.lease.give_up();
             return Err(error);
         }
