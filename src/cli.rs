@@ -23,8 +23,8 @@ use std::{
 use clap::{ArgAction, ArgMatches, CommandFactory, FromArgMatches, builder::StyledStr, builder::ValueParser};
 
 pub use self::args::{
-    Args, BrowserArgs, DirArgs, ExpireArgs, FsckArgs, LimitArgs, ListArgs, LogArgs, PlaceArgs, RmArgs,
-    ServingArgs, ShowArgs, StateFilter, StorageArgs, UploadArgs,
+    AccessArgs, Args, BrowserArgs, DirArgs, ExpireArgs, FsckArgs, LimitArgs, ListArgs, LogArgs, PlaceArgs,
+    RmArgs, ServingArgs, ShowArgs, StateFilter, StorageArgs, UploadArgs,
 };
 use self::{
     args::{Command, CommandLine},

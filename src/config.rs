@@ -5,6 +5,7 @@ mod listen;
 mod log;
 mod proxies;
 mod resumable;
+mod secret;
 mod setting;
 mod tls;
 mod units;
@@ -19,14 +20,16 @@ pub use self::{
     log::{LogConfig, LogFilter, LogFormat},
     proxies::{TrustedPeer, TrustedProxies},
     resumable::{ResumableConfig, ResumablePath, Scope},
+    secret::SecretFile,
     setting::Setting,
-    tls::{TlsFile, TlsFiles},
+    tls::TlsFiles,
     units::{ExpireAfter, MaxSize, PeerLimit},
     url::{BasePath, PublicUrl},
 };
 use crate::{
-    cli::{Args, StorageArgs},
+    cli::{AccessArgs, Args, StorageArgs},
     store::disk::DiskOptions,
+    upload::ClientLimits,
 };
 
 /// Everything the daemon was told, in the form it needs. Nothing in it contradicts anything else.
@@ -56,6 +59,8 @@ pub struct Config {
     pub verify: bool,
     /// What Resumable.js and its relatives need.
     pub resumable: ResumableConfig,
+    /// Who may do what.
+    pub access: AccessConfig,
     /// What is offered beyond uploading.
     pub features: Features,
     /// What browsers are told about pages of other origins.
@@ -66,6 +71,25 @@ pub struct Config {
     pub log: LogConfig,
     /// All of it as it was typed, in the order of the flags.
     pub settings: Vec<Setting>,
+}
+
+/// Who may do what. Without any of it, everybody may do all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AccessConfig {
+    /// Bearer tokens.
+    pub token_file: Option<SecretFile>,
+    /// Keys of those who give out permits.
+    pub permit_key: Vec<SecretFile>,
+    /// For whom those permits have to be meant.
+    pub permit_audience: Option<String>,
+}
+
+impl AccessConfig {
+    /// There are rules.
+    #[must_use]
+    pub fn is_given(&self) -> bool {
+        self.token_file.is_some() || !self.permit_key.is_empty()
+    }
 }
 
 /// What is offered beyond uploading.
@@ -90,6 +114,8 @@ pub struct Limits {
     pub max_connections: u32,
     /// How many of them may come from one address; `None`: any number.
     pub max_connections_per_peer: Option<u32>,
+    /// What each client may do.
+    pub clients: ClientLimits,
     /// How long running requests may take to end when the daemon stops. Zero: not at all.
     pub shutdown_timeout: Duration,
 }
@@ -131,7 +157,7 @@ impl Config {
     /// # Errors
     /// Two settings contradict each other.
     pub fn from_args(args: Args) -> Result<Self, ConfigError> {
-        let Args { config: _, serving, storage, uploads, resumable, browsers, limits, log } = args;
+        let Args { config: _, serving, storage, uploads, access, resumable, browsers, limits, log } = args;
         Ok(Self {
             admin: AdminConfig::check(serving.admin_listen, &serving.listen)?,
             listen: check_listen(serving.listen, "listen")?,
@@ -150,6 +176,7 @@ impl Config {
                 scope: resumable.resumable_scope,
                 expire_after: resumable.resumable_expire_after.0,
             },
+            access: check_access(access)?,
             features: Features {
                 download: !uploads.no_download,
                 termination: !uploads.no_termination,
@@ -161,6 +188,10 @@ impl Config {
                 pace: Pace { idle: limits.idle_timeout, least: limits.min_rate },
                 max_connections: limits.max_connections,
                 max_connections_per_peer: limits.max_connections_per_peer.0,
+                clients: ClientLimits {
+                    creations: limits.max_creations_per_client.0,
+                    appends: limits.max_appends_per_client.0,
+                },
                 shutdown_timeout: limits.shutdown_timeout,
             },
             log: LogConfig { filter: log.log_level, format: log.log_format },
@@ -192,6 +223,15 @@ fn check_listen(addresses: Vec<ListenAddr>, flag: &'static str) -> Result<Vec<Li
         checked.push(address);
     }
     Ok(checked)
+}
+
+fn check_access(access: AccessArgs) -> Result<AccessConfig, ConfigError> {
+    let AccessArgs { token_file, permit_key, permit_audience } = access;
+    if permit_audience.is_some() && permit_key.is_empty() {
+        let problem = "means nothing without permits; give --permit-key".to_owned();
+        return Err(ConfigError { flag: "permit-audience", problem });
+    }
+    Ok(AccessConfig { token_file, permit_key, permit_audience })
 }
 
 fn check_cors(origins: Vec<OriginPattern>, credentials: bool) -> Result<CorsPolicy, ConfigError> {
@@ -238,6 +278,7 @@ mod tests {
                 pace: Pace { idle: Duration::from_secs(60), least: 30 },
                 max_connections: 10_000,
                 max_connections_per_peer: Some(256),
+                clients: ClientLimits::default(),
                 shutdown_timeout: Duration::from_secs(20),
             }
         );

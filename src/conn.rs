@@ -144,11 +144,12 @@ mod tests {
     use tokio::io::AsyncWriteExt as _;
 
     use super::*;
+    use crate::access::Access;
     use crate::cli::Args;
-    use crate::config::Config;
+    use crate::config::{AccessConfig, Config};
     use crate::http::{Admission, App, Door, Monitor, Peer};
     use crate::store::disk::Disk;
-    use crate::upload::{Rules, Uploads};
+    use crate::upload::{ClientLimits, Rules, Uploads};
 
     #[tokio::test]
     async fn the_first_bytes_tell_the_version_however_they_come() {
@@ -169,11 +170,22 @@ mod tests {
 
     fn current(dir: &std::path::Path) -> Arc<Current> {
         let config = Config::from_args(Args::from_flags(&[])).unwrap();
-        let rules = Rules { max_size: None, expire_after: None, fill_expire_after: None, verify: false };
+        let rules = Rules {
+            max_size: None,
+            expire_after: None,
+            fill_expire_after: None,
+            verify: false,
+            clients: ClientLimits::default(),
+        };
         let disk = Disk::open(dir, config.disk.clone()).unwrap();
         let uploads = Uploads::new(disk.clone(), rules);
         let monitor = Arc::new(Monitor::new(&uploads, disk, Gauge::default(), CancellationToken::new()));
-        Arc::new(Current::new(App { config, uploads, monitor }))
+        Arc::new(Current::new(App {
+            config,
+            access: Access::load(&AccessConfig::default()).unwrap(),
+            uploads,
+            monitor,
+        }))
     }
 
     fn entrance(admission: Admission) -> Entrance {

@@ -25,21 +25,24 @@ use tracing::Instrument as _;
 
 pub use self::body::{RequestBody, RequestBytes, RequestPieces, ResponseBody};
 pub use self::monitor::{Monitor, Watch};
-pub use self::peer::{Peer, Reached};
+pub use self::peer::{Peer, Reached, network};
 use self::request_id::{RequestId, X_REQUEST_ID};
 pub use self::respond::{Answer, Problem, empty};
 pub use self::route::{Door, Route};
+use crate::access::Access;
 use crate::config::Config;
 use crate::protocol::{resumablejs, tus};
 use crate::store::StoreError;
 use crate::store::disk::Disk;
-use crate::upload::{UploadError, Uploads};
+use crate::upload::{Caller, Client, UploadError, Uploads};
 
 /// What every request needs.
 pub struct App {
     /// The checked configuration.
     pub config: Config,
-    /// The engine.
+    /// Who may do what.
+    pub access: Access,
+    /// The engine, for those who may do all: adapters use their caller's.
     pub uploads: Uploads<Disk>,
     /// What is watched of all this.
     pub monitor: Arc<Monitor>,
@@ -62,10 +65,10 @@ impl Current {
     }
 
     /// Puts a configuration in force, for all that comes after.
-    pub fn replace(&self, config: Config) {
+    pub fn replace(&self, config: Config, access: Access) {
         let app = self.app();
         let (uploads, monitor) = (app.uploads.clone(), Arc::clone(&app.monitor));
-        self.0.store(Arc::new(App { config, uploads, monitor }));
+        self.0.store(Arc::new(App { config, access, uploads, monitor }));
     }
 }
 
@@ -101,6 +104,8 @@ pub struct Call {
     pub reached: Reached,
     /// The body.
     pub body: RequestBody,
+    /// The engine, for this caller.
+    pub uploads: Uploads<Disk>,
 }
 
 /// Answers one request, and calls it by one name in the log and in the answer.
@@ -128,13 +133,21 @@ async fn answer(app: &App, entrance: Entrance, request: Request<Incoming>) -> An
     let preflight = cors::is_preflight(&head.method, &head.headers);
     let query = head.uri.query().unwrap_or_default().to_owned();
     let body = RequestBody::new(incoming, app.config.limits.pace, requests.received.clone());
-    let call = Call { method, query, headers: head.headers, reached, body };
+    let client = peer::client(peer, &head.headers, &app.config.trusted_proxies);
+    let mut call = Call { method, query, headers: head.headers, reached, body, uploads: app.uploads.clone() };
 
     let route = Route::parse(&app.config, door, head.uri.path());
     let mut answer = match admission {
         Admission::Crowded => Problem::crowded().into(),
+        // Browsers ask for permission without saying who asks.
         Admission::Welcome if preflight && door == Door::Public => tus::options(app),
-        Admission::Welcome => dispatch(app, &call, &route).await,
+        Admission::Welcome => match caller(app, door, &route, &call.headers, client) {
+            Ok(caller) => {
+                call.uploads = app.uploads.of(caller);
+                dispatch(app, &call, &route).await
+            }
+            Err(problem) => problem.into(),
+        },
     };
 
     if matches!(route, Route::Collection | Route::Upload(_) | Route::NoUpload) {
@@ -157,6 +170,21 @@ async fn answer(app: &App, entrance: Entrance, request: Request<Incoming>) -> An
     let status = status.as_u16();
     tracing::debug!(%peer, method = %call.method, path = head.uri.path(), status, ?took, "answered");
     answer
+}
+
+/// Who asks. The page and health are for everybody, and the other doors have keepers of their own.
+fn caller(
+    app: &App,
+    door: Door,
+    route: &Route<'_>,
+    headers: &HeaderMap,
+    client: Option<Client>,
+) -> Result<Caller, Problem> {
+    match route {
+        Route::Page(_) | Route::Watch(Watch::Health | Watch::Readiness) => Ok(Caller::anyone()),
+        _ if door != Door::Public => Ok(Caller::anyone()),
+        _ => app.access.caller(headers, client),
+    }
 }
 
 async fn dispatch(app: &App, call: &Call, route: &Route<'_>) -> Answer {

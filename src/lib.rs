@@ -1,5 +1,6 @@
 #![doc = include_str!("README.md")]
 
+pub mod access;
 pub mod admin;
 pub mod cli;
 pub mod config;

@@ -33,6 +33,7 @@ pub use self::reload::Reread;
 use self::signals::{Signal, Signals};
 pub use self::tls::TlsError;
 use self::tls::{Pair, Tls};
+use crate::access::{Access, AccessError};
 use crate::cli;
 use crate::config::Config;
 use crate::http::{App, Current, Door, Monitor};
@@ -67,6 +68,9 @@ pub enum StartError {
     /// The certificate or its key can't be used.
     #[error("can't use TLS: {0}")]
     Tls(#[from] TlsError),
+    /// A token or a key can't be used.
+    #[error("can't decide who may do what: {0}")]
+    Access(#[from] AccessError),
     /// The process could not be set up.
     #[error("can't start: {0}")]
     System(#[from] io::Error),
@@ -93,7 +97,9 @@ pub async fn run(config: Config, process: Process) -> Result<(), StartError> {
         .map_err(|reason| StartError::Store { path: config.data_dir.display().to_string(), reason })?;
     let uploads = Uploads::new(disk.clone(), Rules::from(&config));
     let tls = config.tls.as_ref().map(Pair::load).transpose()?.map(Tls::new);
+    let access = Access::load(&config.access)?;
     let listeners = open(&config, passed).await?;
+    warn_of_everybody(&access, &listeners);
     announce(&config, &listeners);
 
     let public = listeners.iter().filter(|(door, _)| *door == Door::Public).count();
@@ -101,7 +107,7 @@ pub async fn run(config: Config, process: Process) -> Result<(), StartError> {
     let for_admin = Places::for_admin(&config, listeners.len() - public);
     let closing = CancellationToken::new();
     let monitor = Arc::new(Monitor::new(&uploads, disk.clone(), places.open(), closing.clone()));
-    let current = Arc::new(Current::new(App { config, uploads: uploads.clone(), monitor }));
+    let current = Arc::new(Current::new(App { config, access, uploads: uploads.clone(), monitor }));
     let connections = TaskTracker::new();
     let service = |door| {
         let is_public = door == Door::Public;
@@ -182,6 +188,18 @@ async fn open(config: &Config, passed: Passed) -> Result<Vec<(Door, Listener)>, 
 /// `FileDescriptorName=admin` says that a socket is for those who watch.
 fn door_of(socket: &PassedSocket) -> Door {
     if socket.name == "admin" { Door::Admin } else { Door::Public }
+}
+
+/// Says so where more people can do everything than the administrator may think.
+fn warn_of_everybody(access: &Access, listeners: &[(Door, Listener)]) {
+    let far = listeners.iter().filter(|(door, listener)| *door == Door::Public && !listener.is_local());
+    for (_, listener) in far.filter(|_| access.is_open()) {
+        let address = listener.url(false);
+        tracing::warn!(
+            address = address.trim_start_matches("http://"),
+            "whoever reaches this address can upload, read and delete: set --token-file or --permit-key, or let a proxy decide"
+        );
+    }
 }
 
 /// Waits for the requests that run, as long as that is allowed to last.

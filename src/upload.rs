@@ -5,6 +5,7 @@
 //! wait, not the work.
 
 mod append;
+mod caller;
 mod checksum;
 mod chunks;
 mod concat;
@@ -19,6 +20,7 @@ mod metadata;
 mod metrics;
 mod model;
 pub mod progress;
+mod quota;
 mod receive;
 
 use std::sync::Arc;
@@ -33,6 +35,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 pub use self::append::Append;
+pub use self::caller::{Caller, Operation, Operations, Owner, Sees};
 pub use self::checksum::{Algorithm, Checksum, Hasher};
 pub use self::chunks::{Chunks, ClientKey, Contradiction};
 pub use self::concat::Concatenation;
@@ -47,6 +50,8 @@ use self::lease::{Lease, Leases};
 pub use self::metadata::{Metadata, MetadataError};
 use self::metrics::Metrics;
 pub use self::model::{Kind, Length, State, Upload};
+use self::quota::Quotas;
+pub use self::quota::{Client, ClientLimits};
 use self::receive::InHand;
 use crate::store::{ByteStream, Store, StoreError};
 
@@ -61,6 +66,8 @@ pub struct Rules {
     pub fill_expire_after: Option<Duration>,
     /// Whether a digest that a client sent with its chunks is checked before the file is published.
     pub verify: bool,
+    /// What each client may do.
+    pub clients: ClientLimits,
 }
 
 /// A piece of a body.
@@ -122,10 +129,11 @@ pub enum ChecksumPlan {
     Trailer,
 }
 
-/// All uploads: the engine's whole API. Clones are the same engine.
+/// All uploads: the engine's whole API. Clones are the same engine, for the same caller.
 #[derive(Clone)]
 pub struct Uploads<S: Store> {
     inner: Arc<Inner<S>>,
+    caller: Arc<Caller>,
 }
 
 struct Inner<S: Store> {
@@ -137,11 +145,12 @@ struct Inner<S: Store> {
     seats: Seats<S>,
     in_hand: InHand,
     metrics: Metrics,
+    quotas: Quotas,
     closing: CancellationToken,
 }
 
 impl<S: Store> Uploads<S> {
-    /// An engine over a store.
+    /// An engine over a store, for those who may do all.
     #[must_use]
     pub fn new(store: S, rules: Rules) -> Self {
         let inner = Inner {
@@ -153,9 +162,10 @@ impl<S: Store> Uploads<S> {
             seats: Seats::default(),
             in_hand: InHand::default(),
             metrics: Metrics::default(),
+            quotas: Quotas::default(),
             closing: CancellationToken::new(),
         };
-        Self { inner: Arc::new(inner) }
+        Self { inner: Arc::new(inner), caller: Arc::new(Caller::anyone()) }
     }
 
     /// The rules in force.
@@ -179,8 +189,11 @@ impl<S: Store> Uploads<S> {
     /// # Errors
     /// It is not there, has expired, or its holder does not let go.
     pub async fn terminate(&self, id: UploadId) -> Result<(), UploadError> {
+        self.may(Operation::Delete)?;
         // Before anything is disturbed: a client that guesses gets nothing but this read.
-        if self.inner.store.peek(id).await?.is_expired(Timestamp::now()) {
+        let upload = self.inner.store.peek(id).await?;
+        self.check_owner(&upload)?;
+        if upload.is_expired(Timestamp::now()) {
             return Err(UploadError::Expired);
         }
         self.remove(id).await
@@ -211,7 +224,9 @@ impl<S: Store> Uploads<S> {
     /// # Errors
     /// It is not there, has expired, or is not complete.
     pub async fn readable(&self, id: UploadId) -> Result<Upload, UploadError> {
+        self.may(Operation::Read)?;
         let upload = self.inner.store.peek(id).await?;
+        self.check_owner(&upload)?;
         if upload.is_expired(Timestamp::now()) {
             return Err(UploadError::Expired);
         }

@@ -70,6 +70,7 @@ fn uploads_are_listed_beside_a_running_daemon() {
         (&["--name", "whole"], vec![&whole]),
         (&["--state", "receiving", "--name", "HALF"], vec![&half]),
         (&["--state", "receiving,complete"], vec![&half, &deferred, &whole]),
+        (&["--owner", "alice"], vec![]),
         (&["--older-than", "1h"], vec![]),
     ] {
         let json = said(&daemon, &[&["list", "--json"], filter].concat());

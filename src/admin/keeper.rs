@@ -13,7 +13,7 @@ use crate::cli::StorageArgs;
 use crate::config::disk_options;
 use crate::server::control::in_dir;
 use crate::store::disk::Disk;
-use crate::upload::{Rules, UploadError, UploadId, Uploads};
+use crate::upload::{ClientLimits, Rules, UploadError, UploadId, Uploads};
 
 /// A daemon that has said nothing for this long is in trouble.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -57,7 +57,13 @@ impl Keeper {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(Failure::dir(&dir))?;
         let disk = Disk::open(&dir, disk_options(storage)).map_err(Failure::dir(&dir))?;
-        let rules = Rules { max_size: None, expire_after: None, fill_expire_after: None, verify: false };
+        let rules = Rules {
+            max_size: None,
+            expire_after: None,
+            fill_expire_after: None,
+            verify: false,
+            clients: ClientLimits::default(),
+        };
         Ok(Self::Alone(Box::new(runtime), Uploads::new(disk, rules)))
     }
 

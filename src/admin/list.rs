@@ -39,7 +39,8 @@ fn is_wanted(view: &View, args: &ListArgs, now: Timestamp) -> bool {
         let age = SignedDuration::try_from(age).unwrap_or(SignedDuration::MAX);
         view.modified.is_some_and(|modified| now.duration_since(modified) >= age)
     });
-    state && name && age
+    let owner = args.owner.as_ref().is_none_or(|owner| view.owner.as_ref() == Some(owner));
+    state && name && owner && age
 }
 
 fn table(found: &[View], now: Timestamp) -> String {

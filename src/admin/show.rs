@@ -29,6 +29,7 @@ fn lines(view: &View, now: Timestamp) -> String {
     let mut lines = vec![("id", Some(view.id.clone())), ("state", Some(view.state.to_owned()))];
     lines.push(("problem", view.problem.clone()));
     lines.push(("name", view.filename.as_deref().map(printable)));
+    lines.push(("owner", view.owner.as_deref().map(printable)));
     lines.push(("bytes", Some(view.progress())));
     lines.push(("created", moment(view.created)));
     lines.push(("last byte", moment(view.modified)));

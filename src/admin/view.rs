@@ -18,6 +18,8 @@ pub(super) struct View {
     /// Bytes in all; null: not told yet.
     pub(super) length: Option<u64>,
     pub(super) filename: Option<String>,
+    /// Whose it is; null: nobody's.
+    pub(super) owner: Option<String>,
     /// In tus's notation.
     pub(super) metadata: String,
     pub(super) created: Option<Timestamp>,
@@ -46,6 +48,7 @@ impl View {
                 bytes: recorded.stored,
                 length: None,
                 filename: None,
+                owner: None,
                 metadata: String::new(),
                 created: None,
                 modified: None,
@@ -64,6 +67,7 @@ impl View {
                 bytes: bytes(&upload),
                 length: upload.length.known(),
                 filename: upload.metadata.file_name().map(str::to_owned),
+                owner: upload.owner.as_ref().map(|owner| owner.as_str().to_owned()),
                 metadata: upload.metadata.as_given().to_owned(),
                 created: Some(upload.created),
                 modified: Some(upload.modified),

@@ -10,7 +10,7 @@ use clap::{Parser, Subcommand, ValueEnum, builder::PossibleValue};
 use crate::{
     config::{
         AdminAddr, BasePath, ExpireAfter, ListenAddr, LogFilter, LogFormat, MaxSize, OriginPattern,
-        PeerLimit, PublicUrl, ResumablePath, Scope, TlsFile, TrustedPeer, parse_amount, parse_connections,
+        PeerLimit, PublicUrl, ResumablePath, Scope, SecretFile, TrustedPeer, parse_amount, parse_connections,
         parse_grace, parse_switch, parse_timeout,
     },
     store::{disk::layout::Layout, durability::Durability},
@@ -86,6 +86,9 @@ pub struct ListArgs {
     /// Only those whose file name has this in it, in upper or lower case
     #[arg(long, value_name = "TEXT")]
     pub name: Option<String>,
+    /// Only this owner's
+    #[arg(long, value_name = "NAME")]
+    pub owner: Option<String>,
     /// Only those whose last byte came longer ago, such as 90m or 7d
     #[arg(long, value_name = "TIME", value_parser = parse_timeout)]
     pub older_than: Option<Duration>,
@@ -196,6 +199,9 @@ pub struct Args {
     /// What clients may do.
     #[command(flatten)]
     pub uploads: UploadArgs,
+    /// Who may do what.
+    #[command(flatten)]
+    pub access: AccessArgs,
     /// Resumable.js and its relatives.
     #[command(flatten)]
     pub resumable: ResumableArgs,
@@ -223,10 +229,10 @@ pub struct ServingArgs {
     pub admin_listen: Vec<AdminAddr>,
     /// PEM file of the certificate and its chain, or credential:NAME of systemd; TCP is encrypted then
     #[arg(long, value_name = "FILE", env = "RESUMED_TLS_CERT")]
-    pub tls_cert: Option<TlsFile>,
+    pub tls_cert: Option<SecretFile>,
     /// PEM file of the certificate's private key, or credential:NAME
     #[arg(long, value_name = "FILE", env = "RESUMED_TLS_KEY")]
-    pub tls_key: Option<TlsFile>,
+    pub tls_key: Option<SecretFile>,
     /// Path below which uploads live
     #[arg(long, value_name = "PATH", env = "RESUMED_BASE_PATH", default_value = "/files/")]
     pub base_path: BasePath,
@@ -291,6 +297,21 @@ pub struct UploadArgs {
     pub no_concatenation: bool,
 }
 
+/// Who may do what.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Access")]
+pub struct AccessArgs {
+    /// File of bearer tokens (lines of OWNER TOKEN), or credential:NAME
+    #[arg(long, value_name = "FILE", env = "RESUMED_TOKEN_FILE")]
+    pub token_file: Option<SecretFile>,
+    /// File of the key that permits (JWT) are signed with, or credential:NAME; repeatable
+    #[arg(long, value_name = "FILE", env = "RESUMED_PERMIT_KEY", value_delimiter = ',')]
+    pub permit_key: Vec<SecretFile>,
+    /// Take only permits for this audience
+    #[arg(long, value_name = "NAME", env = "RESUMED_PERMIT_AUDIENCE")]
+    pub permit_audience: Option<String>,
+}
+
 /// Resumable.js and its relatives.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Resumable.js")]
@@ -350,6 +371,12 @@ pub struct LimitArgs {
     /// The same for each address, but this machine's and trusted proxies', or none
     #[arg(long, value_name = "N", env = "RESUMED_MAX_CONNECTIONS_PER_PEER", default_value = "256")]
     pub max_connections_per_peer: PeerLimit,
+    /// Most uploads created in a minute by each owner or address, or none
+    #[arg(long, value_name = "N", env = "RESUMED_MAX_CREATIONS_PER_CLIENT", default_value = "none")]
+    pub max_creations_per_client: PeerLimit,
+    /// Most requests of each that add bytes at once, or none
+    #[arg(long, value_name = "N", env = "RESUMED_MAX_APPENDS_PER_CLIENT", default_value = "none")]
+    pub max_appends_per_client: PeerLimit,
     /// Longest wait for running requests when stopping
     #[arg(long, value_name = "TIME", env = "RESUMED_SHUTDOWN_TIMEOUT", value_parser = parse_grace)]
     #[arg(default_value = "20s")]

@@ -14,9 +14,9 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use super::Call;
 use super::body::ResponseBody;
 use super::respond::{Answer, Problem, empty};
-use super::{App, Call};
 use crate::upload::{Upload, UploadError};
 
 /// RFC 8187 section 3.2.1: `attr-char`, besides letters and digits.
@@ -64,7 +64,7 @@ const PASSIVE: [&str; 22] = [
 ///
 /// # Errors
 /// The outer one: the file can't be read. The inner one: the request can't be met.
-pub async fn answer(app: &App, call: &Call, upload: Upload) -> Result<Result<Answer, Problem>, UploadError> {
+pub async fn answer(call: &Call, upload: Upload) -> Result<Result<Answer, Problem>, UploadError> {
     let (etag, modified) = validators(&upload);
     if is_not_modified(&call.headers, etag.as_ref(), modified) {
         let mut answer = empty(StatusCode::NOT_MODIFIED);
@@ -88,7 +88,7 @@ pub async fn answer(app: &App, call: &Call, upload: Upload) -> Result<Result<Ans
         }
     };
     let (start, end) = range.unwrap_or((0, length));
-    let stream = app.uploads.read(&upload, start..end).await?;
+    let stream = call.uploads.read(&upload, start..end).await?;
     let mut answer = Response::new(ResponseBody::File { stream, left: end - start });
     let headers = answer.headers_mut();
     describe(headers, &upload);

@@ -3,14 +3,14 @@
 //! `Forwarded` (RFC 7239) and `X-Forwarded-*` are believed from trusted proxies only: from anybody else they would let a
 //! client choose what the daemon takes for its own address.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use http::header::{FORWARDED, HOST};
 use http::uri::Authority;
 use http::{HeaderMap, Uri};
 
 use crate::config::{Config, TrustedProxies};
-use crate::upload::UploadId;
+use crate::upload::{Client, UploadId};
 
 /// The other end of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +27,34 @@ impl Peer {
             Self::Ip(ip) => proxies.contains(ip),
             Self::Unix => proxies.unix,
         }
+    }
+}
+
+/// Who is to be limited for a request: the address that it comes from, or that a trusted proxy says it came from. `None`:
+/// nobody, because it comes from this machine or from a proxy that does not say.
+pub(super) fn client(peer: Peer, headers: &HeaderMap, proxies: &TrustedProxies) -> Option<Client> {
+    let address = if peer.is_trusted(proxies) {
+        let forwarded = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
+        let mut hops: Vec<IpAddr> =
+            forwarded.flat_map(|list| list.split(',')).filter_map(|hop| hop.trim().parse().ok()).collect();
+        // From the inside: what stands before the first that is not ours may be anybody's invention.
+        hops.reverse();
+        hops.into_iter().find(|hop| !proxies.contains(*hop))?
+    } else {
+        match peer {
+            Peer::Ip(ip) if !ip.is_loopback() => ip,
+            Peer::Ip(_) | Peer::Unix => return None,
+        }
+    };
+    Some(Client::Address(network(address.to_canonical())))
+}
+
+/// What counts for limits: an IPv6 host has 2⁶⁴ addresses, so it is its network.
+#[must_use]
+pub fn network(ip: IpAddr) -> IpAddr {
+    match ip {
+        IpAddr::V4(_) => ip,
+        IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() & (u128::MAX << 64)).into(),
     }
 }
 

@@ -33,7 +33,7 @@ pub async fn answer(app: &App, call: &Call) -> Result<Answer, Problem> {
 /// "Do you have this chunk?", or, without a chunk number, "how is this upload?"
 async fn ask(app: &App, call: &Call) -> Result<Answer, Problem> {
     let params = Params::read(&call.query, app.config.resumable.prefix.as_deref());
-    let upload = app.uploads.find(key(app, call, &params)?).await.map_err(|error| fail(&error))?;
+    let upload = call.uploads.find(key(app, call, &params)?).await.map_err(|error| fail(&error))?;
     if !params.has_chunk_number() {
         return Ok(status(app, upload.as_ref()));
     }
@@ -129,7 +129,7 @@ async fn store<B: Pieces>(
     ]);
     let filling = Filling { key: key(app, call, params)?, chunks, metadata, digest: params.digest()? };
     let body = Body { pieces, len, checksum: ChecksumPlan::None };
-    let uploaded = app.uploads.write_chunk(filling, Chunk { number, body }).await;
+    let uploaded = call.uploads.write_chunk(filling, Chunk { number, body }).await;
     uploaded.map_err(|error| fail(&error))?;
     // What a repeated chunk still brings is dropped, or its sender would see a broken pipe.
     call.body.drain_all().await;
@@ -144,7 +144,10 @@ fn key(app: &App, call: &Call, params: &Params) -> Result<ClientKey, Problem> {
     if identifier.is_empty() {
         return Err(bad("the parameter resumableIdentifier is missing"));
     }
+    // Other people's uploads are not even in the way.
+    let owner = call.uploads.owner().map(|owner| ["owned", owner.as_str()]);
     let file = [identifier, params.folder(), params.file_name()];
+    let file: Vec<&str> = owner.into_iter().flatten().chain(file).collect();
     let Some(scope) = &app.config.resumable.scope else {
         return Ok(ClientKey::new(["", params.total_size_text()].into_iter().chain(file)));
     };

@@ -61,22 +61,22 @@ pub async fn upload(app: &App, call: &Call, id: UploadId) -> Result<Answer, Prob
     match call.method {
         Method::OPTIONS => Ok(options(app)),
         Method::GET if app.config.features.download => {
-            let upload = app.uploads.readable(id).await.map_err(|error| fail(&error))?;
-            download::answer(app, call, upload).await.map_err(|error| fail(&error))?
+            let upload = call.uploads.readable(id).await.map_err(|error| fail(&error))?;
+            download::answer(call, upload).await.map_err(|error| fail(&error))?
         }
         Method::HEAD => {
             check_version(&call.headers)?;
             let upload =
-                app.uploads.inspect(id).await.map_err(|error| fail(&error).with(CACHE_CONTROL, NO_STORE))?;
+                call.uploads.inspect(id).await.map_err(|error| fail(&error).with(CACHE_CONTROL, NO_STORE))?;
             Ok(head(app, &upload))
         }
         Method::PATCH => {
             check_version(&call.headers)?;
-            patch(app, call, id).await
+            patch(call, id).await
         }
         Method::DELETE if app.config.features.termination => {
             check_version(&call.headers)?;
-            app.uploads.terminate(id).await.map_err(|error| fail(&error))?;
+            call.uploads.terminate(id).await.map_err(|error| fail(&error))?;
             Ok(empty(StatusCode::NO_CONTENT))
         }
         _ => Err(Problem::method_not_allowed(allowed(app.config.features))),
@@ -174,7 +174,7 @@ fn head(app: &App, upload: &Upload) -> Answer {
 }
 
 /// tus 1.0.0, "PATCH".
-async fn patch(app: &App, call: &Call, id: UploadId) -> Result<Answer, Problem> {
+async fn patch(call: &Call, id: UploadId) -> Result<Answer, Problem> {
     let headers = &call.headers;
     if !is_upload_body(headers) {
         let message = format!("send the bytes as Content-Type: {OFFSET_OCTET_STREAM}");
@@ -187,7 +187,7 @@ async fn patch(app: &App, call: &Call, id: UploadId) -> Result<Answer, Problem> 
     let length = read_length(headers)?;
     let body = read_body(call)?;
     let append = Append { id, offset: offset.0, length: length.map(|length| length.0), body };
-    let upload = app.uploads.append(append).await.map_err(|error| fail(&error))?;
+    let upload = call.uploads.append(append).await.map_err(|error| fail(&error))?;
     let mut answer = empty(StatusCode::NO_CONTENT);
     answer.headers_mut().typed_insert(UploadOffset(upload.offset));
     tell_expiry(answer.headers_mut(), &upload);

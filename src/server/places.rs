@@ -1,7 +1,7 @@
 //! How many connections are open at once, in all and from each address.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
@@ -9,7 +9,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::config::{Config, TrustedProxies};
-use crate::http::{Admission, Peer};
+use crate::http::{Admission, Peer, network};
 
 /// Connections of crowded addresses that are told so at once; more are closed without a word.
 const REFUSALS: usize = 64;
@@ -227,14 +227,6 @@ impl Drop for PeerPlace {
                 open.remove(&self.address);
             }
         }
-    }
-}
-
-/// An IPv6 host has 2⁶⁴ addresses: what counts is its network.
-fn network(ip: IpAddr) -> IpAddr {
-    match ip {
-        IpAddr::V4(_) => ip,
-        IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() & (u128::MAX << 64)).into(),
     }
 }
 

@@ -6,6 +6,7 @@ use super::log::Log;
 use super::manager;
 use super::places::Places;
 use super::tls::{Pair, Tls};
+use crate::access::Access;
 use crate::config::{Config, LogConfig, ResumableConfig, Setting};
 use crate::http::Current;
 use crate::store::disk::{Disk, DiskOptions};
@@ -44,13 +45,13 @@ impl Reload {
         // The files may lie on a disk that takes its time.
         let read = tokio::task::spawn_blocking(move || read(reread, has_tls)).await;
         match read.unwrap_or_else(|error| Err(error.to_string())) {
-            Ok((new, pair)) => self.take_over(new, pair),
+            Ok((new, access, pair)) => self.take_over(new, access, pair),
             Err(wrong) => tracing::error!("not reloaded, nothing has changed: {wrong}"),
         }
         manager::say_reloaded();
     }
 
-    fn take_over(&self, new: Config, pair: Option<Pair>) {
+    fn take_over(&self, new: Config, access: Access, pair: Option<Pair>) {
         let app = self.current.app();
         let old = &app.config;
         let mut changed = 0;
@@ -79,17 +80,18 @@ impl Reload {
         self.places.set_limits(&config);
         self.disk.set_reserve(config.disk.reserve);
         app.uploads.set_rules(Rules::from(&config));
-        self.current.replace(config);
+        self.current.replace(config, access);
         tracing::info!(changed, "reloaded");
     }
 }
 
 /// Reads what is needed to change everything at once.
-fn read(reread: Reread, has_tls: bool) -> Result<(Config, Option<Pair>), String> {
+fn read(reread: Reread, has_tls: bool) -> Result<(Config, Access, Option<Pair>), String> {
     let config = reread()?;
     let files = config.tls.as_ref().filter(|_| has_tls);
     let pair = files.map(Pair::load).transpose().map_err(|error| error.to_string())?;
-    Ok((config, pair))
+    let access = Access::load(&config.access).map_err(|error| error.to_string())?;
+    Ok((config, access, pair))
 }
 
 /// Whether this change needs a restart. Certificates may change, but not whether there is one.
@@ -123,6 +125,7 @@ impl From<&Config> for Rules {
             expire_after: config.expire_after,
             fill_expire_after: config.resumable.expire_after,
             verify: config.verify,
+            clients: config.limits.clients,
         }
     }
 }

@@ -12,7 +12,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{self, InconsistentKeys, ServerConfig};
 use tokio_rustls::server::TlsStream;
 
-use crate::config::{TlsFile, TlsFiles};
+use crate::config::{SecretFile, TlsFiles};
 use crate::http::Peer;
 
 /// The certificate in force, for all listeners. Clones are the same one.
@@ -65,7 +65,7 @@ impl Pair {
     }
 }
 
-fn certificates(file: &TlsFile) -> Result<Vec<CertificateDer<'static>>, String> {
+fn certificates(file: &SecretFile) -> Result<Vec<CertificateDer<'static>>, String> {
     let text = file.read().map_err(|error| format!("can't be read: {error}"))?;
     let chain: Result<Vec<_>, pem::Error> = CertificateDer::pem_slice_iter(&text).collect();
     match chain {
@@ -75,7 +75,7 @@ fn certificates(file: &TlsFile) -> Result<Vec<CertificateDer<'static>>, String> 
     }
 }
 
-fn private_key(file: &TlsFile) -> Result<PrivateKeyDer<'static>, String> {
+fn private_key(file: &SecretFile) -> Result<PrivateKeyDer<'static>, String> {
     let text = file.read().map_err(|error| format!("can't be read: {error}"))?;
     PrivateKeyDer::from_pem_slice(&text).map_err(|error| match error {
         pem::Error::NoItemsFound => "holds no private key in PEM form that has no password".to_owned(),

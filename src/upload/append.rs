@@ -9,7 +9,8 @@ use super::lease::Lease;
 use super::progress::Progress;
 use super::receive::{End, Reception};
 use super::{
-    Body, ChecksumPlan, Interruption, Kind, Length, Pieces, State, Upload, UploadError, UploadId, Uploads,
+    Body, ChecksumPlan, Interruption, Kind, Length, Operation, Pieces, State, Upload, UploadError, UploadId,
+    Uploads,
 };
 use crate::store::{Store, StoreError, Writer as _};
 
@@ -33,13 +34,21 @@ impl<S: Store> Uploads<S> {
     /// What [`UploadError`] lists for the client's, the moment's and the machine's guilt. Whatever it is, the upload
     /// stays consistent and can be continued at the offset that [`inspect`](Self::inspect) tells.
     pub async fn append<B: Pieces>(&self, request: Append<B>) -> Result<Upload, UploadError> {
+        self.may(Operation::Append)?;
         // Before anything is disturbed.
         let upload = self.inner.store.peek(request.id).await?;
+        self.check_owner(&upload)?;
+        let counted = self.count_append()?;
         check_kind(&upload)?;
         self.refuse_overtaken(request.id, request.offset)?;
         let lease = self.take_over(request.id).await?;
         let engine = self.clone();
-        self.detached(async move { engine.append_held(&lease, request).await }).await
+        self.detached(async move {
+            let appended = engine.append_held(&lease, request).await;
+            drop(counted);
+            appended
+        })
+        .await
     }
 
     /// A healthy append is not broken for a request that is sure to be refused.
@@ -73,7 +82,7 @@ impl<S: Store> Uploads<S> {
         let (progress, asks) = Progress::new(upload.offset);
         let progress = Arc::new(progress);
         lease.show(Arc::clone(&progress));
-        let limit = upload.length.known().or(self.rules().max_size).unwrap_or(u64::MAX);
+        let limit = upload.length.known().or(self.max_size()).unwrap_or(u64::MAX);
         let mut reception = Reception::new(&self.inner, writer, upload, body, limit);
         let in_flight = self.inner.metrics.append();
         let end = reception.run(lease.revoked(), &progress, asks).await;
@@ -153,7 +162,7 @@ impl<S: Store> Uploads<S> {
                 }
             },
             End::Overlong => {
-                let error = match (reception.upload().length, self.rules().max_size) {
+                let error = match (reception.upload().length, self.max_size()) {
                     (Length::Deferred, Some(max)) => UploadError::TooLarge { max },
                     (length, _) => UploadError::BeyondLength { length: length.known().unwrap_or(u64::MAX) },
                 };

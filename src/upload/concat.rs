@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use tokio::time::timeout;
 
 use super::lease::Lease;
-use super::{Kind, Length, Metadata, NewUpload, State, Upload, UploadError, UploadId, Uploads};
+use super::{Kind, Length, Metadata, NewUpload, Operation, State, Upload, UploadError, UploadId, Uploads};
 use crate::store::{Store, StoreError};
 
 /// How long the request that makes a final upload waits for it to be put together. Where blocks are shared this is
@@ -81,6 +81,7 @@ impl<S: Store> Uploads<S> {
     /// # Errors
     /// A part is not there or not partial, or the sum is too large; nothing is made then.
     pub async fn concatenate(&self, request: Concatenation) -> Result<Upload, UploadError> {
+        self.may(Operation::Create)?;
         let Concatenation { parts, as_given, metadata } = request;
         let mut sum = Some(0_u64);
         let mut ready = true;
@@ -90,6 +91,7 @@ impl<S: Store> Uploads<S> {
             self.check_size(sum.unwrap_or(part.offset))?;
             ready &= part.is_complete();
         }
+        self.count_creation()?;
         let length = sum.map_or(Length::Deferred, Length::Known);
         let new = NewUpload { kind: Kind::Final { parts, as_given }, length, metadata };
         let upload = self.new_upload(new).map_err(|error| StoreError::Io("draw a random name", error))?;
@@ -116,8 +118,8 @@ impl<S: Store> Uploads<S> {
     async fn usable_part(&self, number: usize, id: UploadId) -> Result<Upload, UploadError> {
         let bad = |reason| UploadError::BadPart { number, id, reason };
         let part = match self.inner.store.peek(id).await {
-            Ok(part) => part,
-            Err(StoreError::NotFound) => return Err(bad("does not exist")),
+            Ok(part) if self.check_owner(&part).is_ok() => part,
+            Ok(_) | Err(StoreError::NotFound) => return Err(bad("does not exist")),
             Err(error) => return Err(error.into()),
         };
         if part.kind != Kind::Partial {
@@ -132,7 +134,7 @@ impl<S: Store> Uploads<S> {
     /// A final upload that could not be made and that nobody was told of.
     async fn take_back(&self, upload: &Upload) {
         self.inner.waiting.remove(upload);
-        if let Err(error) = self.terminate(upload.id).await {
+        if let Err(error) = self.remove(upload.id).await {
             tracing::warn!(id = %upload.id, %error, "a final upload that failed could not be taken back");
         }
     }

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 
 use super::append::Append;
 use super::{
-    Body, ChecksumPlan, Interruption, Kind, Length, Metadata, Piece, Pieces, State, Upload, UploadError,
-    UploadId, Uploads,
+    Body, ChecksumPlan, Interruption, Kind, Length, Metadata, Operation, Piece, Pieces, State, Upload,
+    UploadError, UploadId, Uploads,
 };
 use crate::store::{Store, StoreError};
 
@@ -40,6 +40,10 @@ impl<S: Store> Uploads<S> {
         new: NewUpload,
         body: Option<Body<B>>,
     ) -> Result<Upload, UploadError> {
+        self.may(Operation::Create)?;
+        if body.is_some() {
+            self.may(Operation::Append)?;
+        }
         self.check_size(new.length.known().unwrap_or(0))?;
         if let Some(Body { len: Some(len), .. }) = &body {
             match new.length {
@@ -47,6 +51,7 @@ impl<S: Store> Uploads<S> {
                 _ => self.check_size(*len)?,
             }
         }
+        self.count_creation()?;
         let upload = self.new_upload(new).map_err(|error| StoreError::Io("draw a random name", error))?;
         match body {
             None => self.create_with(upload, Vec::new()).await,
@@ -60,10 +65,15 @@ impl<S: Store> Uploads<S> {
 
     /// Refuses what is larger than this server takes.
     pub(super) fn check_size(&self, bytes: u64) -> Result<(), UploadError> {
-        match self.rules().max_size {
+        match self.max_size() {
             Some(max) if bytes > max => Err(UploadError::TooLarge { max }),
             _ => Ok(()),
         }
+    }
+
+    /// The largest upload that the caller may make.
+    pub(super) fn max_size(&self) -> Option<u64> {
+        [self.rules().max_size, self.caller.max_size].into_iter().flatten().min()
     }
 
     pub(super) fn new_upload(&self, new: NewUpload) -> std::io::Result<Upload> {
@@ -82,6 +92,7 @@ impl<S: Store> Uploads<S> {
             length,
             metadata,
             key: None,
+            owner: self.owner().cloned(),
             created: now,
             modified: now,
             expires,
@@ -164,7 +175,7 @@ impl<S: Store> Uploads<S> {
                 ..
             } => Ok(self.inner.store.peek(id).await?),
             error => {
-                if let Err(left) = self.terminate(id).await {
+                if let Err(left) = self.remove(id).await {
                     tracing::warn!(%id, error = %left, "a creation that failed could not be taken back");
                 }
                 Err(error)

@@ -1,5 +1,6 @@
 //! What can go wrong with an upload, by guilt: the client's, the moment's, the machine's.
 
+use super::caller::Operation;
 use super::chunks::Contradiction;
 use super::id::UploadId;
 use super::metadata::MetadataError;
@@ -128,6 +129,23 @@ pub enum UploadError {
     /// Metadata that is none.
     #[error(transparent)]
     Metadata(#[from] MetadataError),
+    /// The caller may not do this.
+    #[error("you are not allowed to {0} here")]
+    Forbidden(Operation),
+    /// The caller has created as many uploads as he may for now.
+    #[error("you may create {a_minute} uploads a minute here; come again in {wait} s")]
+    TooManyCreations {
+        /// Creations that are allowed in a minute.
+        a_minute: u32,
+        /// Seconds after which the next one is.
+        wait: u32,
+    },
+    /// The caller has as many requests adding bytes as he may.
+    #[error("you may send to {most} uploads at once here; come again when one of them is done")]
+    TooManyAppends {
+        /// Requests that are allowed.
+        most: u32,
+    },
     /// The daemon is going down and begins nothing new.
     #[error("the server is shutting down")]
     Closing,

@@ -16,8 +16,8 @@ use self::session::Session;
 
 use super::chunks::{Chunks, ClientKey, Contradiction};
 use super::{
-    Body, Checksum, Interruption, Kind, Length, Metadata, NewUpload, Pieces, State, Upload, UploadError,
-    Uploads,
+    Body, Checksum, Interruption, Kind, Length, Metadata, NewUpload, Operation, Pieces, State, Upload,
+    UploadError, Uploads,
 };
 use crate::store::{Store, StoreError};
 
@@ -90,17 +90,20 @@ impl<S: Store> Uploads<S> {
         filling: Filling,
         chunk: Chunk<B>,
     ) -> Result<Upload, UploadError> {
+        self.may(Operation::Append)?;
         self.check_size(filling.chunks.total())?;
         let expected = filling.chunks.range(chunk.number)?;
         let expected = expected.end - expected.start;
         if let Some(given) = chunk.body.len.filter(|given| *given != expected) {
             return Err(Contradiction::BodySize { number: chunk.number, expected, given }.into());
         }
+        let counted = self.count_append()?;
         let engine = self.clone();
         self.detached(async move {
             let seat = engine.inner.seats.at(filling.key);
             let result = engine.write_chunk_at(&seat, filling.clone(), chunk).await;
             engine.inner.seats.leave(filling.key, seat);
+            drop(counted);
             result
         })
         .await
@@ -111,9 +114,12 @@ impl<S: Store> Uploads<S> {
     /// # Errors
     /// The store can't be reached.
     pub async fn find(&self, key: ClientKey) -> Result<Option<Upload>, UploadError> {
+        self.may_look()?;
         let Some(id) = self.inner.store.lookup(key).await? else { return Ok(None) };
         match self.inner.store.peek(id).await {
-            Ok(upload) if self.is_remembered(&upload) => Ok(Some(upload)),
+            Ok(upload) if self.is_remembered(&upload) && self.check_owner(&upload).is_ok() => {
+                Ok(Some(upload))
+            }
             Ok(_) | Err(StoreError::NotFound) => Ok(None),
             Err(error) => Err(error.into()),
         }
@@ -200,6 +206,8 @@ impl<S: Store> Uploads<S> {
     }
 
     async fn create_filling(&self, filling: &Filling) -> Result<Upload, UploadError> {
+        self.may(Operation::Create)?;
+        self.count_creation()?;
         let length = Length::Known(filling.chunks.total());
         let new = NewUpload { kind: Kind::Whole, length, metadata: filling.metadata.clone() };
         let upload = self.new_upload(new).map_err(|error| StoreError::Io("draw a random name", error))?;

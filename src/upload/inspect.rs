@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::lease::PATIENCE;
-use super::{State, Upload, UploadError, UploadId, Uploads};
+use super::{Sees, State, Upload, UploadError, UploadId, Uploads};
 use crate::store::Store;
 
 /// How long an append that may be at its end gets to come to it before it is asked for a checkpoint.
@@ -21,6 +21,10 @@ impl<S: Store> Uploads<S> {
     /// # Errors
     /// The upload is not there or has expired, or its holder does not come to an end.
     pub async fn inspect(&self, id: UploadId) -> Result<Upload, UploadError> {
+        self.may_look()?;
+        if self.caller.sees != Sees::All {
+            self.check_owner(&self.inner.store.peek(id).await?)?;
+        }
         let deadline = Instant::now() + PATIENCE;
         loop {
             if let Some(lease) = self.inner.leases.try_acquire(id) {

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::caller::Owner;
 use super::chunks::{Chunks, ClientKey};
 use super::id::UploadId;
 use super::metadata::Metadata;
@@ -86,6 +87,8 @@ pub struct Upload {
     pub metadata: Metadata,
     /// The client's own name for it, if the protocol works with one.
     pub key: Option<ClientKey>,
+    /// Whose it is, if whoever created it had a name.
+    pub owner: Option<Owner>,
     /// When it was created.
     pub created: Timestamp,
     /// When its last byte came (or it was created).

@@ -12,6 +12,7 @@
 
 mod curl;
 mod cut;
+mod figures;
 mod python;
 mod support;
 mod tus_js;

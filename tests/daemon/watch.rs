@@ -1,8 +1,9 @@
 //! What those see who watch over the daemon: `/healthz`, `/readyz`, `/metrics`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 
 use rustix::process::Signal;
 
@@ -183,4 +184,33 @@ fn methods_that_clients_invent_are_one() {
     let name =
         "resumed_http_request_duration_seconds_count{protocol=\"tus\",method=\"other\",status=\"405\"}";
     assert_eq!(figures.get(name), Some(&3.0), "{figures:#?}");
+}
+
+/// The names of figures in a text: words that begin as all of them do.
+fn names(text: &str) -> BTreeSet<String> {
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    let suffixes = ["_bucket", "_count", "_sum"];
+    words
+        .filter(|word| word.starts_with("resumed_") || word.starts_with("process_"))
+        .map(|word| suffixes.iter().find_map(|suffix| word.strip_suffix(suffix)).unwrap_or(word).to_owned())
+        .collect()
+}
+
+#[test]
+fn the_documentation_the_dashboard_and_the_alerts_know_the_figures() {
+    let daemon = watched(&[]);
+    let cut = daemon.create("Upload-Length: 100000");
+    daemon.begin_patch(&cut, 0, 100_000, &bytes(10_000)).reset();
+    eventually("the append has ended", || daemon.log().contains("interrupted"));
+    daemon.upload(&filename("a.txt"), b"hello");
+    let told: BTreeSet<String> = figures(&daemon).keys().flat_map(|sample| names(sample)).collect();
+    let read = |name: &str| {
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name)).unwrap()
+    };
+    let documented = names(&read("metrics.md"));
+    assert_eq!(told, documented, "what is told, and what docs/metrics.md says is");
+    for file in ["dashboard.json", "alerts.yaml"] {
+        let used = names(&read(file));
+        assert!(used.len() > 5 && used.is_subset(&told), "{file}: {:?}", used.difference(&told));
+    }
 }

@@ -30,6 +30,11 @@ pub(super) fn fail(error: &UploadError) -> Problem {
             let message = format!("the whole file's {algorithm} is not the one given; it was not published");
             Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "ERR_DIGEST_MISMATCH", message)
         }
+        E::Forbidden(_) => stays(StatusCode::FORBIDDEN, "ERR_FORBIDDEN"),
+        E::TooManyCreations { wait, .. } => {
+            passes(StatusCode::TOO_MANY_REQUESTS, "ERR_TOO_MANY_CREATIONS", *wait)
+        }
+        E::TooManyAppends { .. } => passes(StatusCode::TOO_MANY_REQUESTS, "ERR_TOO_MANY_APPENDS", 5),
         E::NoSpace => passes(StatusCode::INSUFFICIENT_STORAGE, "ERR_NO_SPACE", 60),
         E::Closing | E::Unverified(Interruption::Shutdown) => {
             passes(StatusCode::SERVICE_UNAVAILABLE, "ERR_SHUTTING_DOWN", 5)

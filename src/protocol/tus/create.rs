@@ -26,7 +26,7 @@ pub(super) async fn create(app: &App, call: &Call) -> Result<Answer, Problem> {
             }
             let parts = resolve(app, call, &urls)?;
             let request = Concatenation { parts, as_given, metadata };
-            let upload = app.uploads.concatenate(request).await.map_err(|error| fail(&error))?;
+            let upload = call.uploads.concatenate(request).await.map_err(|error| fail(&error))?;
             created(app, call, &upload)
         }
         Some(UploadConcat::Partial) => create_upload(app, call, Kind::Partial, metadata).await,
@@ -58,7 +58,7 @@ async fn create_upload(app: &App, call: &Call, kind: Kind, metadata: Metadata) -
     };
     let has_body = body.is_some();
     let new = NewUpload { kind, length, metadata };
-    let upload = app.uploads.create(new, body).await.map_err(|error| fail(&error))?;
+    let upload = call.uploads.create(new, body).await.map_err(|error| fail(&error))?;
     let mut answer = created(app, call, &upload)?;
     if has_body {
         answer.headers_mut().typed_insert(UploadOffset(upload.offset));

@@ -135,7 +135,7 @@ impl Durable {
             Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => {
                 Ok(rustix::fs::access(dir, Access::WRITE_OK | Access::EXEC_OK)?)
             }
-            made => Ok(drop(made?)),
+            made => Ok(made.map(drop)?),
         }
     }
 

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::upload::{ClientKey, Kind, Length, Metadata, State, Upload, UploadId};
+use crate::upload::{ClientKey, Kind, Length, Metadata, Owner, State, Upload, UploadId};
 
 /// The version this program writes. A reader that finds a greater one must not guess.
 pub(super) const VERSION: u32 = 1;
@@ -27,6 +27,9 @@ pub(super) struct Sidecar {
     /// The client's own name for it, hashed; see `keys/`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     key: Option<ClientKey>,
+    /// Who may go on with it, if it is anybody's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    owner: Option<Owner>,
     created: Timestamp,
     modified: Timestamp,
     /// `null`: never.
@@ -48,6 +51,7 @@ impl Sidecar {
             length: upload.length.known(),
             metadata: upload.metadata.clone(),
             key: upload.key,
+            owner: upload.owner.clone(),
             created: upload.created,
             modified: upload.modified,
             expires: upload.expires,
@@ -100,6 +104,7 @@ impl Sidecar {
             length: self.length.map_or(Length::Deferred, Length::Known),
             metadata: self.metadata,
             key: self.key,
+            owner: self.owner,
             created: self.created,
             modified: self.modified,
             expires: self.expires,
@@ -120,6 +125,7 @@ mod tests {
             length: Length::Known(5),
             metadata: Metadata::from_pairs([("filename", "b.txt")]),
             key: None,
+            owner: Some(Owner::new("alice")),
             created: Timestamp::UNIX_EPOCH,
             modified: Timestamp::UNIX_EPOCH,
             expires: None,

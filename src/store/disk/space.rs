@@ -144,6 +144,7 @@ mod tests {
             length,
             metadata: Metadata::default(),
             key: None,
+            owner: None,
             created: Timestamp::now(),
             modified: Timestamp::now(),
             expires: None,

@@ -1,0 +1,146 @@
+//! Signed permits: JSON Web Tokens (RFC 7519) that somebody else gives out, whose key is known here.
+
+use jsonwebtoken::errors::ErrorKind;
+use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
+use serde::Deserialize;
+
+use super::AccessError;
+use crate::config::SecretFile;
+use crate::upload::{Caller, Client, Operation, Operations, Owner, Sees};
+
+/// RFC 7518, section 3.2: a secret is as long as the sum that it is used for.
+const SHORTEST_SECRET: usize = 32;
+
+/// Seconds by which other machines' clocks may be wrong.
+const LEEWAY: u64 = 30;
+
+/// The keys of those who may give out permits.
+#[derive(Default)]
+pub(super) struct Permits {
+    keys: Vec<Key>,
+    audience: Option<String>,
+}
+
+struct Key {
+    algorithm: Algorithm,
+    key: DecodingKey,
+}
+
+/// What a permit says (RFC 7519, section 4, and two claims of our own).
+#[derive(Debug, Deserialize)]
+struct Claims {
+    /// The owner.
+    sub: Option<String>,
+    /// What is allowed: create, append, read, delete. Without it: what an upload takes.
+    ops: Option<Vec<Op>>,
+    /// The largest upload in bytes.
+    max_size: Option<u64>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Op {
+    Create,
+    Append,
+    Read,
+    Delete,
+}
+
+impl Permits {
+    pub(super) fn load(files: &[SecretFile], audience: Option<&str>) -> Result<Self, AccessError> {
+        let keys = files.iter().map(|file| {
+            let wrong = |problem: String| AccessError::new("permit-key", file, problem);
+            let text = file.read().map_err(|error| wrong(format!("can't be read: {error}")))?;
+            Key::of(&text).map_err(wrong)
+        });
+        Ok(Self { keys: keys.collect::<Result<_, _>>()?, audience: audience.map(str::to_owned) })
+    }
+
+    /// Whose permit this is, and for what.
+    ///
+    /// # Errors
+    /// Why it is not accepted, in a few words.
+    pub(super) fn check(&self, token: &str) -> Result<Caller, String> {
+        if self.keys.is_empty() {
+            return Err("it is not known here".to_owned());
+        }
+        let header = decode_header(token).map_err(|_| "it is not known here, and no permit".to_owned())?;
+        let mut why = format!("it is signed by {:?}, for which no key is known here", header.alg);
+        // The key says which algorithm is used, never the permit alone.
+        for key in self.keys.iter().filter(|key| key.algorithm == header.alg) {
+            match decode::<Claims>(token, &key.key, &self.validation(key.algorithm)) {
+                Ok(permit) => return Ok(caller(permit.claims)),
+                Err(error) => why = reason(error.kind()),
+            }
+        }
+        Err(why)
+    }
+
+    fn validation(&self, algorithm: Algorithm) -> Validation {
+        let mut validation = Validation::new(algorithm);
+        validation.leeway = LEEWAY;
+        validation.validate_nbf = true;
+        match &self.audience {
+            Some(audience) => {
+                validation.set_audience(&[audience]);
+                validation.set_required_spec_claims(&["exp", "aud"]);
+            }
+            // One that is meant for somebody else is not for us, and without a name we can't tell.
+            None => validation.validate_aud = true,
+        }
+        validation
+    }
+}
+
+impl Key {
+    /// The public key (PEM) of somebody who signs by ES256 or EdDSA, or a secret that is shared with him (HS256).
+    fn of(text: &[u8]) -> Result<Self, String> {
+        let is_pem = text.trim_ascii_start().starts_with(b"-----BEGIN");
+        if is_pem && text.windows(7).any(|word| word == b"PRIVATE") {
+            return Err(
+                "is a private key; give the public one, only who gives out permits needs this".to_owned()
+            );
+        }
+        if is_pem {
+            let key = DecodingKey::from_ec_pem(text).map(|key| Self { algorithm: Algorithm::ES256, key });
+            let ed = || DecodingKey::from_ed_pem(text).map(|key| Self { algorithm: Algorithm::EdDSA, key });
+            return key.or_else(|_| ed()).map_err(|_| "is no public key for ES256 or EdDSA".to_owned());
+        }
+        // Editors end a file with a newline, and nobody means it.
+        let secret = text.trim_ascii();
+        if secret.len() < SHORTEST_SECRET {
+            return Err(format!(
+                "is no PEM file, and too short for a secret, which has {SHORTEST_SECRET} bytes or more"
+            ));
+        }
+        Ok(Self { algorithm: Algorithm::HS256, key: DecodingKey::from_secret(secret) })
+    }
+}
+
+fn caller(claims: Claims) -> Caller {
+    let Claims { sub, ops, max_size } = claims;
+    let operations = match ops {
+        None => Operations::UPLOAD,
+        Some(ops) => ops.into_iter().fold(Operations::NONE, |all, op| {
+            all.with(match op {
+                Op::Create => Operation::Create,
+                Op::Append => Operation::Append,
+                Op::Read => Operation::Read,
+                Op::Delete => Operation::Delete,
+            })
+        }),
+    };
+    let owner = sub.filter(|name| !name.is_empty()).map(|name| Owner::new(&name));
+    Caller { operations, sees: Sees::Own(owner.clone()), max_size, client: owner.map(Client::Owner) }
+}
+
+fn reason(kind: &ErrorKind) -> String {
+    match kind {
+        ErrorKind::ExpiredSignature => "it has expired".to_owned(),
+        ErrorKind::ImmatureSignature => "it is not valid yet".to_owned(),
+        ErrorKind::InvalidAudience => "it is meant for another server".to_owned(),
+        ErrorKind::MissingRequiredClaim(claim) => format!("it lacks the claim {claim}"),
+        ErrorKind::Json(_) => "its claims can't be read (sub, exp, ops, max_size)".to_owned(),
+        _ => "its signature is wrong".to_owned(),
+    }
+}
