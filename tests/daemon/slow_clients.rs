@@ -61,3 +61,55 @@ fn five_thousand_clients_at_a_byte_a_second_cost_little() {
     drop(slow);
     eventually("all connections are closed", || daemon.open_files() < 100);
 }
+
+/// As many connections as a browser opens to one server.
+const CONNECTIONS: usize = 6;
+
+/// What the daemon may ever have had in memory.
+const FOUR_BROWSERS: u64 = 64 << 20;
+
+#[test]
+fn four_browsers_with_all_their_connections_cost_little() {
+    const CHUNK: usize = 8 << 20;
+    let daemon = Daemon::start(&["--log-level", "resumed=info"]);
+    let chunk = bytes(CHUNK);
+    let total = CHUNK * CONNECTIONS;
+    let form = |browser: usize, number: usize| {
+        let field = |name: &str, value: String| {
+            format!("--limit\r\nContent-Disposition: form-data; name=\"resumable{name}\"\r\n\r\n{value}\r\n")
+        };
+        let fields = [
+            field("ChunkNumber", number.to_string()),
+            field("ChunkSize", CHUNK.to_string()),
+            field("CurrentChunkSize", CHUNK.to_string()),
+            field("TotalSize", total.to_string()),
+            field("TotalChunks", CONNECTIONS.to_string()),
+            field("Identifier", format!("file{browser}")),
+            field("Filename", format!("file{browser}.bin")),
+            field("RelativePath", format!("file{browser}.bin")),
+            "--limit\r\nContent-Disposition: form-data; name=\"file\"; filename=\"blob\"\r\n\
+             Content-Type: application/octet-stream\r\n\r\n"
+                .to_owned(),
+        ]
+        .concat();
+        [fields.as_bytes(), &chunk, b"\r\n--limit--\r\n"].concat()
+    };
+    for round in 0..4 {
+        thread::scope(|scope| {
+            for (browser, number) in
+                (0..4).flat_map(|browser| (1..=CONNECTIONS).map(move |number| (browser, number)))
+            {
+                let (daemon, form) = (&daemon, &form);
+                scope.spawn(move || {
+                    let body = form(4 * round + browser, number);
+                    let head = "Content-Type: multipart/form-data; boundary=limit";
+                    daemon.ask("POST", "/resumable_upload", head, &body).expect(200);
+                });
+            }
+        });
+    }
+    let peak = daemon.peak_memory();
+    println!("{} connections of four browsers: {} MiB at most", 4 * CONNECTIONS, peak >> 20);
+    assert!(peak < FOUR_BROWSERS, "{} MiB", peak >> 20);
+    assert_eq!(daemon.files().len(), 16);
+}
