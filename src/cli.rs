@@ -5,6 +5,7 @@
 //! the environment and the environment over the file, and one parser checks the values of all three.
 
 mod args;
+mod commands;
 mod file;
 mod help;
 mod man;
@@ -22,14 +23,12 @@ use std::{
 
 use clap::{ArgAction, ArgMatches, CommandFactory, FromArgMatches, builder::StyledStr, builder::ValueParser};
 
-pub use self::args::{
-    AccessArgs, Args, BrowserArgs, DirArgs, ExpireArgs, FsckArgs, LimitArgs, ListArgs, LogArgs, PlaceArgs,
-    RmArgs, ServingArgs, ShowArgs, StateFilter, StorageArgs, UploadArgs,
-};
-use self::{
-    args::{Command, CommandLine},
-    file::SettingsFile,
-    origin::Origins,
+use self::{args::CommandLine, commands::Command, file::SettingsFile, origin::Origins};
+pub use self::{
+    args::{
+        AccessArgs, Args, BrowserArgs, DirArgs, LimitArgs, LogArgs, ServingArgs, StorageArgs, UploadArgs,
+    },
+    commands::{ExpireArgs, FsckArgs, ListArgs, PlaceArgs, RmArgs, ShowArgs, StateFilter},
 };
 use crate::config::Config;
 
