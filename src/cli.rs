@@ -12,6 +12,7 @@ mod man;
 mod origin;
 mod refusal;
 mod report;
+mod strangers;
 
 use std::{
     convert::Infallible,
@@ -159,13 +160,15 @@ pub fn read(argv: impl IntoIterator<Item = OsString>) -> Result<Invocation, Fare
         let mut config =
             Config::from_args(args).map_err(|error| Farewell::wrong(refusal::of_config(&error, &origins)))?;
         config.settings.clone_from(&settings);
+        config.warnings = strangers::lines(&command());
         Ok(config)
     };
     Ok(match asked.command {
         None => Invocation::Serve(Box::new(checked(asked.args)?)),
         Some(Command::CheckConfig(args)) => {
-            checked(*args)?;
-            Invocation::CheckConfig { report: report::lines(&settings, &origins) }
+            let warnings = checked(*args)?.warnings;
+            let warnings = warnings.iter().map(|warning| format!("# {warning}\n")).collect::<String>();
+            Invocation::CheckConfig { report: report::lines(&settings, &origins) + &warnings }
         }
         Some(Command::List(args)) => Invocation::Admin(Box::new(Admin::List(args))),
         Some(Command::Show(args)) => Invocation::Admin(Box::new(Admin::Show(args))),

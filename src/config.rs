@@ -71,6 +71,8 @@ pub struct Config {
     pub log: LogConfig,
     /// All of it as it was typed, in the order of the flags.
     pub settings: Vec<Setting>,
+    /// What the log should say of them.
+    pub warnings: Vec<String>,
 }
 
 /// Who may do what. Without any of it, everybody may do all.
@@ -196,6 +198,7 @@ impl Config {
             },
             log: LogConfig { filter: log.log_level, format: log.log_format },
             settings: Vec::new(),
+            warnings: Vec::new(),
         })
     }
 

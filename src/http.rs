@@ -126,7 +126,7 @@ async fn answer(app: &App, entrance: Entrance, request: Request<Incoming>) -> An
     let began = Instant::now();
     let Entrance { peer, door, admission } = entrance;
     let requests = &app.monitor.requests;
-    let in_flight = requests.begin();
+    let in_flight = (door == Door::Public).then(|| requests.begin());
     let (head, incoming) = request.into_parts();
     let reached = Reached::read(peer, &head.uri, &head.headers, &app.config.trusted_proxies);
     let method = tus::meant_method(&head.method, &head.headers);

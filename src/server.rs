@@ -93,6 +93,7 @@ pub struct Process {
 pub async fn run(config: Config, process: Process) -> Result<(), StartError> {
     let Process { passed, log, reread } = process;
     let mut signals = Signals::new()?;
+    config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     let disk = Disk::open(&config.data_dir, config.disk.clone())
         .map_err(|reason| StartError::Store { path: config.data_dir.display().to_string(), reason })?;
     let uploads = Uploads::new(disk.clone(), Rules::from(&config));

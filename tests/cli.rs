@@ -368,6 +368,16 @@ fn switches_are_true_or_false_in_the_environment_and_the_file() {
 }
 
 #[test]
+fn variables_that_are_no_settings_are_told() {
+    let resumed = resumed().with_variable("RESUMED_MAXSIZE", "1GiB").with_variable("RESUMED_TEST_XYZ", "1");
+    let report = resumed.settings(&[]);
+    assert!(report.contains("max-size = \"none\""), "{report}");
+    let warnings = "# the variable RESUMED_MAXSIZE is no setting; did you mean RESUMED_MAX_SIZE?\n\
+                    # the variable RESUMED_TEST_XYZ is no setting\n";
+    assert!(report.ends_with(warnings), "{report}");
+}
+
+#[test]
 fn a_wrong_line_of_the_file_is_named() {
     for (file, line) in [
         ("max-sise = 5", "1: unknown key \"max-sise\"; did you mean max-size?"),
