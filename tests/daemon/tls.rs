@@ -4,47 +4,16 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use rustix::process::Signal;
 
 use crate::support::daemon::{Daemon, Manager, id, refusal, refusal_under};
 use crate::support::data_dir::DataDir;
+use crate::support::tls::{certificate, has_tools};
 use crate::support::wire::Wire;
 use crate::support::{PATIENCE, bytes, filename};
-
-/// Whether the tools are here. Where CI has installed them, a missing one is a failure.
-fn has_tools() -> bool {
-    let missing =
-        ["openssl", "curl"].into_iter().find(|tool| Command::new(tool).arg("--version").output().is_err());
-    let Some(missing) = missing else { return true };
-    assert_ne!(std::env::var("RESUMED_TEST_CLIENTS").as_deref(), Ok("all"), "no {missing}");
-    eprintln!("left out: no {missing}");
-    false
-}
-
-/// Makes a certificate for localhost that vouches for itself, and its key.
-fn certificate(dir: &Path, name: &str) -> (PathBuf, PathBuf) {
-    let (cert, key) = (dir.join(format!("{name}.crt")), dir.join(format!("{name}.key")));
-    let mut openssl = Command::new("openssl");
-    openssl.args([
-        "req",
-        "-x509",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:P-256",
-        "-nodes",
-        "-days",
-        "2",
-    ]);
-    openssl.args(["-subj", &format!("/CN={name}"), "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]);
-    openssl.args(["-addext", "basicConstraints=critical,CA:FALSE"]);
-    let output = openssl.arg("-out").arg(&cert).arg("-keyout").arg(&key).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    (cert, key)
-}
 
 /// A daemon with a certificate that is called `tls` and lies beside its data directory.
 fn start(flags: &[&str]) -> Daemon {
