@@ -33,7 +33,7 @@ inside)
     mkdir -p "$root"
     mount -t tmpfs -o mode=755 tmpfs "$root"
     cd "$root"
-    mkdir -p usr etc/systemd/system var/lib var/log var/tmp run tmp proc sys dev root home shared old
+    mkdir -p usr etc/systemd/system var/lib var/log var/tmp run tmp proc sys dev root home srv shared old
     for name in bin lib lib64 sbin; do ln -s usr/$name $name; done
     chmod 1777 tmp var/tmp
     # Two layers that are only read.
@@ -74,6 +74,8 @@ UNIT
 
     pivot_root . old
     umount -l old
+    # As on a machine that has booted: what systemd mounts for a service, it mounts from inside another namespace.
+    mount --make-rshared /
     exec env -i container=test PATH=/usr/sbin:/usr/bin /lib/systemd/systemd --system --unit=machine.target \
         --log-target=console --show-status=no
     ;;

@@ -19,7 +19,9 @@ mod machine;
 mod notify_socket;
 
 mod example;
+mod guide;
 mod messages;
+mod package;
 mod restart;
 mod sockets;
 mod units;

@@ -62,11 +62,11 @@ fn the_sandbox_is_tight() {
     said.lines().filter(|line| line.starts_with('✗')).for_each(|line| eprintln!("{}", line.trim()));
 }
 
-/// An address of this machine for each test of each process, because the network is shared.
-fn address(test: u8) -> String {
-    let [_, high, middle, low] = std::process::id().to_be_bytes();
+/// An address of this machine for each process, and a port for each test, because the network is shared.
+pub(crate) fn address(test: u16) -> String {
     // (Process numbers have 22 bits.)
-    format!("127.{}.{middle}.{low}:8080", test * 64 + high)
+    let [_, high, middle, low] = std::process::id().to_be_bytes();
+    format!("127.{}.{middle}.{low}:{}", 64 + high, 8080 + test)
 }
 
 /// Units of this test's own, laid over those that are installed: where it listens; and a system call that the filter does not
@@ -84,7 +84,7 @@ fn drop_ins(address: &str) -> [(&'static str, String); 2] {
     ]
 }
 
-fn boot(address: &str) -> Option<Machine> {
+pub(crate) fn boot(address: &str) -> Option<Machine> {
     let files = drop_ins(address);
     let files: Vec<_> = files.iter().map(|(name, text)| (*name, text.as_str())).collect();
     Machine::boot(&files)
