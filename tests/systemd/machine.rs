@@ -47,8 +47,17 @@ pub(crate) fn install(tree: &Path) {
 }
 
 impl Machine {
-    /// Boots a machine with these files more than the package has. `None`, with a line that says why: this one can't.
+    /// Boots a machine that has what the package installs, and these files. `None`, with a line that says why: this one can't.
     pub(crate) fn boot(files: &[(&str, &str)]) -> Option<Self> {
+        Self::boot_with(install, files)
+    }
+
+    /// Boots a machine that has these files.
+    pub(crate) fn boot_bare(files: &[(&str, &str)]) -> Option<Self> {
+        Self::boot_with(|_| (), files)
+    }
+
+    fn boot_with(install: impl Fn(&Path), files: &[(&str, &str)]) -> Option<Self> {
         let is_root = rustix::process::geteuid().is_root();
         let has_tools = Path::new("/lib/systemd/systemd").exists() && Path::new("/usr/bin/nsenter").exists();
         if !is_root || !has_tools {

@@ -36,9 +36,10 @@ inside)
     mkdir -p usr etc/systemd/system var/lib var/log var/tmp run tmp proc sys dev root home srv shared old
     for name in bin lib lib64 sbin; do ln -s usr/$name $name; done
     chmod 1777 tmp var/tmp
-    # Two layers that are only read.
-    mkdir -p "$dir/tree/usr" "$dir/tree/etc"
-    mount -t overlay -o "lowerdir=$dir/tree/usr:/usr" overlay usr
+    mkdir -p "$dir/tree/usr" "$dir/tree/etc" layer/upper layer/work
+    mount -t overlay -o "lowerdir=$dir/tree/usr:/usr,upperdir=layer/upper,workdir=layer/work" overlay usr
+    # What keeps packages from starting anything in a container's image.
+    rm -f usr/sbin/policy-rc.d
     cp -a "$dir/tree/etc/." etc/
     echo 'root:x:0:0:root:/root:/bin/sh' >etc/passwd
     printf 'root:x:0:\nwww-data:x:33:\n' >etc/group

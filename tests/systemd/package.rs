@@ -3,9 +3,16 @@
 //! It is made as `make deb` makes it, but of the binary that is under test.
 
 use std::fs;
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
+
+use crate::crowd::{Crowd, SIZE};
+use crate::machine::Machine;
+use crate::support::{bytes, eventually};
+use crate::units::{address, drop_ins};
 
 /// Where each file lies in the package, with its mode.
 const FILES: [(&str, u32); 15] = [
@@ -68,22 +75,27 @@ fn below(dir: &Path) -> Vec<String> {
     found
 }
 
+/// Makes the package in a directory.
+fn make(dir: &Path) -> PathBuf {
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let (release, package) = (dir.join("release"), dir.join("resumed.deb"));
+    fs::create_dir(&release).unwrap();
+    fs::copy(env!("CARGO_BIN_EXE_resumed"), release.join("resumed")).unwrap();
+    let mut generate = Command::new(repository.join("packaging/generate"));
+    run(generate.arg(release.join("resumed")).arg(release.join("generated")));
+    let mut cargo_deb = Command::new("cargo-deb");
+    cargo_deb.args(["--no-build", "--strip", "--fast", "--quiet", "--output"]).arg(&package);
+    run(cargo_deb.current_dir(repository).env("CARGO_TARGET_DIR", dir));
+    package
+}
+
 #[test]
-fn the_package_installs_what_a_service_needs() {
+fn the_package_has_what_a_service_needs() {
     if !has_tools() {
         return;
     }
-    let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    let (release, package) = (dir.path().join("release"), dir.path().join("resumed.deb"));
-    fs::create_dir(&release).unwrap();
-    fs::copy(env!("CARGO_BIN_EXE_resumed"), release.join("resumed")).unwrap();
-    run(Command::new(repository.join("packaging/generate"))
-        .arg(release.join("resumed"))
-        .arg(release.join("generated")));
-    let mut cargo_deb = Command::new("cargo-deb");
-    cargo_deb.args(["--no-build", "--strip", "--fast", "--quiet", "--output"]).arg(&package);
-    run(cargo_deb.current_dir(repository).env("CARGO_TARGET_DIR", dir.path()));
+    let package = make(dir.path());
 
     let root = dir.path().join("root");
     run(Command::new("dpkg-deb").arg("--extract").arg(&package).arg(&root));
@@ -130,8 +142,58 @@ fn the_package_installs_what_a_service_needs() {
         );
         assert!(read("prerm").contains(unit), "{}", read("prerm"));
     }
-    // An upgrade restarts the service alone: the sockets stay, and nobody is refused.
-    let restarts =
-        read("postinst").lines().filter(|line| line.contains("restart")).collect::<Vec<_>>().join("\n");
-    assert!(restarts.contains("restart resumed.service >") && !restarts.contains("socket"), "{restarts}");
+}
+
+#[test]
+fn an_upgrade_refuses_nobody_and_a_removal_keeps_the_uploads() {
+    const CLIENTS: usize = 4;
+    if !has_tools() {
+        return;
+    }
+    let address = address(5);
+    let files = drop_ins(&address);
+    let Some(machine) = Machine::boot_bare(&files.each_ref().map(|(name, text)| (*name, text.as_str())))
+    else {
+        return;
+    };
+    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    fs::copy(make(dir.path()), machine.shared("resumed.deb")).unwrap();
+    machine.run(&[
+        "sh",
+        "-c",
+        "mkdir -p /var/lib/dpkg/info /var/lib/dpkg/updates; touch /var/lib/dpkg/status",
+    ]);
+    // (This machine has the libraries, but no record of their packages.)
+    let install = || machine.run(&["dpkg", "--force-depends", "--install", "/shared/resumed.deb"]);
+    let is_enabled = |unit: &str| machine.try_run(&["systemctl", "is-enabled", unit]).status.success();
+
+    install();
+    assert_eq!(machine.property("ActiveState"), "active", "{}", machine.journal());
+    assert!(is_enabled("resumed.service") && is_enabled("resumed.socket"));
+    machine.run(&["sh", "-c", "echo 'log-level = \"debug\"' >>/etc/resumed/resumed.toml"]);
+
+    let crowd = Crowd::new(address.clone());
+    let first = machine.property("MainPID");
+    thread::scope(|scope| {
+        let crowd = &crowd;
+        let clients: Vec<_> = (0..CLIENTS).map(|client| scope.spawn(move || crowd.upload(client))).collect();
+        eventually("uploads run", || crowd.finished() >= CLIENTS);
+        install();
+        assert_ne!(machine.property("MainPID"), first);
+        crowd.send_home();
+        clients.into_iter().for_each(|client| client.join().unwrap());
+    });
+    let settings = machine.run(&["tail", "-n", "1", "/etc/resumed/resumed.toml"]);
+    assert_eq!(settings, "log-level = \"debug\"", "what somebody wrote stays");
+
+    machine.run(&["dpkg", "--remove", "resumed"]);
+    assert_eq!(machine.try_run(&["systemctl", "is-active", "resumed.service"]).stdout, b"inactive\n");
+    assert!(TcpStream::connect(&address).is_err());
+    machine.run(&["dpkg", "--purge", "resumed"]);
+    assert!(!machine.try_run(&["test", "-e", "/etc/resumed/resumed.toml"]).status.success());
+    let files = machine.var_lib().join("private/resumed/files");
+    for name in crowd.names() {
+        assert!(fs::read(files.join(&name)).unwrap() == bytes(SIZE), "{name} is what was sent");
+    }
+    eprintln!("an upgrade under {CLIENTS} clients: {crowd}");
 }

@@ -71,7 +71,7 @@ pub(crate) fn address(test: u16) -> String {
 
 /// Units of this test's own, laid over those that are installed: where it listens; and a system call that the filter does not
 /// have is no error that somebody may get over, but the end; and who hangs is not waited for as long.
-fn drop_ins(address: &str) -> [(&'static str, String); 2] {
+pub(crate) fn drop_ins(address: &str) -> [(&'static str, String); 2] {
     [
         (
             "etc/systemd/system/resumed.socket.d/address.conf",
