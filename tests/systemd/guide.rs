@@ -3,6 +3,7 @@
 use std::fs;
 use std::net::TcpStream;
 use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::Command;
 
@@ -62,7 +63,44 @@ impl Machine {
 }
 
 #[test]
-fn what_the_guide_says_works() {
+fn sockets_are_added_as_the_guide_says() {
+    let address = address(6);
+    let Some(machine) = boot(&address) else { return };
+    // (Tests listen on addresses of this machine only, and each on its own.)
+    let drop_in = Section::named("Who reaches it").block("systemctl edit resumed.socket");
+    assert!(drop_in.contains("\nListenStream=8080\n"), "{drop_in}");
+    let drop_in = drop_in.replace("=8080", &format!("={address}"));
+    machine.write("/etc/systemd/system/resumed.socket.d/override.conf", &drop_in);
+    let unit =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("systemd/resumed.socket")).unwrap();
+    let (_, comment) = unit.split_once("resumed-tls.socket, with\n#\n").unwrap();
+    let lines = comment.lines().map_while(|line| line.strip_prefix('#')).map(str::trim);
+    let named = lines.take_while(|line| !line.starts_with("With ")).collect::<Vec<_>>().join("\n");
+    assert!(named.contains("\nListenStream=443\n"), "{named}");
+    let other = address.replace(":80", ":84");
+    machine.write("/etc/systemd/system/resumed-tls.socket", &named.replace("=443", &format!("={other}")));
+    machine.run(&["systemctl", "daemon-reload"]);
+    machine.run(&["systemctl", "restart", "resumed.socket", "resumed-tls.socket", "resumed.service"]);
+
+    for address in [&address, &other] {
+        let mut wire = Wire::tcp(TcpStream::connect(address).unwrap());
+        wire.send_head("OPTIONS", "/files/", "", None);
+        wire.answer().expect(204);
+    }
+    let mut wire = Wire::unix(UnixStream::connect(machine.inside("/run/resumed/proxy.sock")).unwrap());
+    wire.send_head("OPTIONS", "/files/", "", None);
+    wire.answer().expect(204);
+    let access = machine.run(&["stat", "--format=%G %a", "/run/resumed/proxy.sock"]);
+    assert_eq!(access, "www-data 660");
+    for (name, address) in [("http", &address), ("tls", &other)] {
+        let took =
+            format!("took over a socket of the service manager name=\"{name}\" address=\"http://{address}\"");
+        assert!(machine.journal().contains(&took), "{took} is not in\n{}", machine.journal());
+    }
+}
+
+#[test]
+fn secrets_sandbox_and_users_are_as_the_guide_says() {
     if !has_tools() {
         return;
     }

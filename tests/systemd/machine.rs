@@ -155,6 +155,11 @@ impl Machine {
         fs::read_to_string(self.dir.path().join("console")).unwrap_or_default()
     }
 
+    /// A path of the machine as this one sees it.
+    pub(crate) fn inside(&self, path: &str) -> PathBuf {
+        PathBuf::from(format!("/proc/{}/root{path}", self.init))
+    }
+
     /// A file that the machine has in its /shared.
     pub(crate) fn shared(&self, name: &str) -> PathBuf {
         self.dir.path().join("shared").join(name)
