@@ -3,7 +3,7 @@
 CARGO ?= cargo
 ARGS  ?=
 
-.PHONY: run build page test clean
+.PHONY: run build page test deb clean
 
 run: page                      ## build and serve on http://127.0.0.1:8080
 	$(CARGO) run --release -- $(ARGS)
@@ -22,6 +22,13 @@ public/dist/index.html: $(shell find public/src -type f) public/build.mjs public
 test: page                     ## every test: cargo's, the conformance suite, foreign clients, the browser's
 	$(CARGO) test --workspace
 	@tests/browser
+
+# Needs cargo-deb (cargo install cargo-deb).
+RELEASE := $(or $(CARGO_TARGET_DIR),target)/release
+
+deb: build                     ## target/debian/resumed_VERSION_ARCH.deb
+	packaging/generate $(RELEASE)/resumed $(RELEASE)/generated
+	$(CARGO) deb --no-build --strip
 
 clean:
 	$(CARGO) clean

@@ -4,47 +4,16 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use rustix::process::Signal;
 
 use crate::support::daemon::{Daemon, Manager, id, refusal, refusal_under};
 use crate::support::data_dir::DataDir;
+use crate::support::tls::{certificate, has_tools};
 use crate::support::wire::Wire;
 use crate::support::{PATIENCE, bytes, filename};
-
-/// Whether the tools are here. Where CI has installed them, a missing one is a failure.
-fn has_tools() -> bool {
-    let missing =
-        ["openssl", "curl"].into_iter().find(|tool| Command::new(tool).arg("--version").output().is_err());
-    let Some(missing) = missing else { return true };
-    assert_ne!(std::env::var("RESUMED_TEST_CLIENTS").as_deref(), Ok("all"), "no {missing}");
-    eprintln!("left out: no {missing}");
-    false
-}
-
-/// Makes a certificate for localhost that vouches for itself, and its key.
-fn certificate(dir: &Path, name: &str) -> (PathBuf, PathBuf) {
-    let (cert, key) = (dir.join(format!("{name}.crt")), dir.join(format!("{name}.key")));
-    let mut openssl = Command::new("openssl");
-    openssl.args([
-        "req",
-        "-x509",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:P-256",
-        "-nodes",
-        "-days",
-        "2",
-    ]);
-    openssl.args(["-subj", &format!("/CN={name}"), "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]);
-    openssl.args(["-addext", "basicConstraints=critical,CA:FALSE"]);
-    let output = openssl.arg("-out").arg(&cert).arg("-keyout").arg(&key).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    (cert, key)
-}
 
 /// A daemon with a certificate that is called `tls` and lies beside its data directory.
 fn start(flags: &[&str]) -> Daemon {
@@ -269,6 +238,86 @@ fn a_renewed_certificate_is_taken_over_and_a_bad_one_is_not() {
     assert!(daemon.is_trusted("new.crt") && !daemon.is_trusted("old.crt"));
     read_again("INFO reloaded changed=0");
     assert_eq!(daemon.log().matches("another certificate").count(), 1);
+}
+
+#[test]
+fn a_running_upload_goes_on_while_the_certificate_changes() {
+    if !has_tools() {
+        return;
+    }
+    let daemon = start(&[]);
+    let dir = daemon.beside("");
+    fs::copy(dir.join("tls.crt"), dir.join("old.crt")).unwrap();
+    let (new_cert, new_key) = certificate(&dir, "new");
+    let body = bytes(2_000_000);
+    let length = format!("Upload-Length: {}", body.len());
+    let metadata = filename("through.bin");
+    let (_, created) = daemon.curl(
+        "tls.crt",
+        "/files/",
+        &["--include", "--request", "POST", "--header", &length, "--header", &metadata],
+    );
+    let upload = created.lines().find_map(|line| line.strip_prefix("location: ")).unwrap().trim().to_owned();
+    let mut openssl = Command::new("openssl");
+    openssl.args(["s_client", "-quiet", "-connect", daemon.address()]);
+    let openssl = openssl.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let head =
+        crate::support::wire::head("PATCH", &upload, "Upload-Offset: 0\nConnection: close", Some(body.len()));
+    let mut stdin = openssl.stdin.as_ref().unwrap();
+    stdin.write_all(head.as_bytes()).unwrap();
+    stdin.write_all(&body[..700_000]).unwrap();
+    daemon.wait_for_data(&upload, 700_000);
+
+    fs::copy(new_cert, dir.join("tls.crt")).unwrap();
+    fs::copy(new_key, dir.join("tls.key")).unwrap();
+    daemon.signal(Signal::HUP);
+    daemon.wait_for_log("new connections get another certificate now");
+    assert!(daemon.is_trusted("new.crt") && !daemon.is_trusted("old.crt"));
+
+    stdin.write_all(&body[700_000..]).unwrap();
+    let answer = openssl.wait_with_output().unwrap().stdout;
+    assert!(answer.starts_with(b"HTTP/1.1 204 "), "{}", String::from_utf8_lossy(&answer));
+    assert!(daemon.files()["through.bin"] == body);
+}
+
+#[test]
+fn a_pair_that_can_not_be_used_is_named_at_the_start() {
+    if !has_tools() {
+        return;
+    }
+    let data = DataDir::new();
+    let dir = data.beside("");
+    certificate(&dir, "good");
+    certificate(&dir, "other");
+    let mut openssl = Command::new("openssl");
+    openssl.args(["pkey", "-aes256", "-passout", "pass:secret", "-in"]).arg(dir.join("good.key"));
+    assert!(openssl.arg("-out").arg(dir.join("locked.key")).output().unwrap().status.success());
+    fs::write(dir.join("empty"), "").unwrap();
+    fs::write(dir.join("damaged"), "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n").unwrap();
+    fs::write(dir.join("no.crt"), "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").unwrap();
+    let at = |name: &str| dir.join(name).to_str().unwrap().to_owned();
+    for (cert, key, flag, wrong) in [
+        ("good.crt", "other.key", "key", "other.key: does not belong to the certificate in "),
+        (
+            "good.crt",
+            "locked.key",
+            "key",
+            "locked.key: holds no private key in PEM form that has no password",
+        ),
+        ("good.crt", "good.crt", "key", "good.crt: holds no private key"),
+        ("good.crt", "missing", "key", "missing: can't be read: No such file"),
+        ("empty", "good.key", "cert", "empty: holds no certificate in PEM form"),
+        ("damaged", "good.key", "cert", "damaged: is damaged: "),
+        ("no.crt", "good.key", "cert", "no.crt: "),
+        ("missing", "good.key", "cert", "missing: can't be read: No such file"),
+    ] {
+        let flags = ["--listen", "127.0.0.1:0", "--tls-cert", &at(cert), "--tls-key", &at(key)];
+        let (code, said) = refusal(&data, &flags);
+        assert_eq!(code, Some(1), "{said}");
+        let line = format!("can't use TLS: --tls-{flag}: {}", dir.join(wrong).display());
+        assert!(said.contains(&line), "{line} is not in\n{said}");
+        assert_eq!(said.lines().count(), 1, "{said}");
+    }
 }
 
 #[test]

@@ -13,6 +13,7 @@
 
 pub(crate) mod daemon;
 pub(crate) mod data_dir;
+pub(crate) mod tls;
 pub(crate) mod wire;
 
 use std::thread;

@@ -1,6 +1,7 @@
 //! The daemon under a service manager: what it is given, what it says, and that nobody notices when it is restarted.
 //!
-//! The part of systemd is played by the tests, with real sockets of both kinds: they need no systemd that runs.
+//! The part of systemd is played by the tests, with real sockets of both kinds: most need no systemd that runs. Those in `units`
+//! boot one of their own.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -13,8 +14,14 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod crowd;
+mod machine;
 mod notify_socket;
 
+mod example;
+mod guide;
 mod messages;
+mod package;
 mod restart;
 mod sockets;
+mod units;

@@ -49,6 +49,34 @@ fn listening(pid: Pid) -> usize {
 }
 
 #[test]
+fn a_socket_named_admin_is_for_those_who_watch() {
+    let data = DataDir::new();
+    let ((uploads, address), (admin, admin_address)) = (tcp(), tcp());
+    let manager = with(vec![(admin, "admin"), (uploads, "http")]);
+    let daemon = Daemon::start_under(data, &[], &manager);
+    assert_eq!(daemon.address(), address);
+    let watch = |path: &str| {
+        let mut wire = Wire::tcp(TcpStream::connect(&admin_address).unwrap());
+        wire.send_head("GET", path, "", None);
+        wire.answer()
+    };
+    watch("/readyz").expect(200);
+    watch("/files/").expect(404);
+    daemon.ask("GET", "/readyz", "", b"").expect(404);
+}
+
+#[test]
+fn a_socket_named_admin_alone_leaves_the_default_in_place() {
+    let data = DataDir::new();
+    let (admin, admin_address) = tcp();
+    let daemon = Daemon::start_under(data, &["--listen", "127.0.0.1:0"], &with(vec![(admin, "admin")]));
+    daemon.ask("OPTIONS", daemon.base(), "", b"").expect(204);
+    let mut wire = Wire::tcp(TcpStream::connect(&admin_address).unwrap());
+    wire.send_head("GET", "/healthz", "", None);
+    wire.answer().expect(200);
+}
+
+#[test]
 fn what_is_passed_is_served_in_place_of_the_default() {
     let data = DataDir::new();
     let path = data.beside("passed.sock");
@@ -66,7 +94,7 @@ fn what_is_passed_is_served_in_place_of_the_default() {
         daemon.wait_for_log(&format!("name=\"{name}\" address=\"http://{address}\""));
     }
     daemon.wait_for_log(&proxy);
-    assert_eq!(listening(daemon.pid()), 3, "nothing else is listened on");
+    assert_eq!(listening(daemon.pid()), 4, "nothing else is listened on, but for the admin's socket");
 
     // The file of a socket is its maker's.
     daemon.signal(Signal::TERM);
