@@ -66,7 +66,7 @@ fn a_socket_named_admin_is_for_those_who_watch() {
 }
 
 #[test]
-fn a_socket_named_admin_alone_leaves_the_default_in_place() {
+fn a_socket_named_admin_goes_with_an_address_that_was_given() {
     let data = DataDir::new();
     let (admin, admin_address) = tcp();
     let daemon = Daemon::start_under(data, &["--listen", "127.0.0.1:0"], &with(vec![(admin, "admin")]));
