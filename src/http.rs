@@ -1,6 +1,7 @@
 //! The HTTP pipeline: from a request's head to an answer, one step after the other.
 
 mod body;
+mod buffering;
 mod control;
 mod cors;
 pub mod download;
@@ -165,6 +166,9 @@ async fn answer(app: &App, entrance: Entrance, request: Request<Incoming>) -> An
         call.body.drain().await;
     }
     let (status, took) = (answer.status(), began.elapsed());
+    if let Some((bytes, took)) = call.body.came() {
+        app.monitor.buffering.note(&call.headers, bytes, took);
+    }
     requests.answered(&route, &call.method, status, took);
     drop(in_flight);
     let status = status.as_u16();

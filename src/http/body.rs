@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_core::Stream;
@@ -37,13 +37,18 @@ struct Shared {
     incoming: Incoming,
     pacer: Pacer,
     received: Counter,
+    began: Instant,
+    bytes: u64,
+    /// When its last bytes came.
+    last: Instant,
 }
 
 impl RequestBody {
     /// Takes over what hyper reads. Who sends it more slowly than `pace` is cut; what comes is counted.
     #[must_use]
     pub fn new(incoming: Incoming, pace: Pace, received: Counter) -> Self {
-        let shared = Shared { incoming, pacer: Pacer::new(pace), received };
+        let now = Instant::now();
+        let shared = Shared { incoming, pacer: Pacer::new(pace), received, began: now, bytes: 0, last: now };
         Self { shared: Arc::new(Mutex::new(shared)), asked_for: Arc::default() }
     }
 
@@ -77,6 +82,12 @@ impl RequestBody {
         RequestBytes { body: self.clone() }
     }
 
+    /// How many bytes have come, and how long after the head the last of them was here.
+    #[must_use]
+    pub fn came(&self) -> Option<(u64, Duration)> {
+        self.with(|body| (body.bytes > 0).then(|| (body.bytes, body.last.duration_since(body.began))))
+    }
+
     /// Reads and drops all that is left, as long as it keeps coming: for a body that is not needed and not refused.
     pub async fn drain_all(&self) {
         while let Some(Ok(_)) = std::future::poll_fn(|cx| self.poll_frame(cx)).await {}
@@ -99,17 +110,21 @@ impl RequestBody {
 
     fn poll_frame(&self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyCut>>> {
         self.asked_for.store(true, Ordering::Relaxed);
-        self.with(|Shared { incoming, pacer, received }| match Pin::new(incoming).poll_frame(cx) {
-            Poll::Ready(Some(Ok(frame))) => {
-                let bytes = frame.data_ref().map_or(0, |bytes| bytes.len() as u64);
-                pacer.note(bytes);
-                received.inc_by(bytes);
-                Poll::Ready(Some(Ok(frame)))
+        self.with(|Shared { incoming, pacer, received, bytes: all, last, .. }| {
+            match Pin::new(incoming).poll_frame(cx) {
+                Poll::Ready(Some(Ok(frame))) => {
+                    let bytes = frame.data_ref().map_or(0, |bytes| bytes.len() as u64);
+                    pacer.note(bytes);
+                    received.inc_by(bytes);
+                    *all += bytes;
+                    *last = Instant::now();
+                    Poll::Ready(Some(Ok(frame)))
+                }
+                // hyper tells a broken line from a broken message by no means that lasts; to the upload both are a body
+                // that was cut.
+                Poll::Ready(end) => Poll::Ready(end.map(|_| Err(BodyCut::Gone))),
+                Poll::Pending => pacer.poll_limit(cx).map(|cut| Some(Err(cut))),
             }
-            // hyper tells a broken line from a broken message by no means that lasts; to the upload both are a body
-            // that was cut.
-            Poll::Ready(end) => Poll::Ready(end.map(|_| Err(BodyCut::Gone))),
-            Poll::Pending => pacer.poll_limit(cx).map(|cut| Some(Err(cut))),
         })
     }
 

@@ -15,6 +15,7 @@ use prometheus_client::registry::{Registry, Unit};
 use tokio_util::sync::CancellationToken;
 
 use super::body::ResponseBody;
+use super::buffering::Buffering;
 use super::process::Process;
 use super::respond::{Answer, Problem};
 use super::route::Route;
@@ -39,6 +40,7 @@ pub struct Monitor {
     disk: Disk,
     closing: CancellationToken,
     pub(super) requests: Requests,
+    pub(super) buffering: Buffering,
 }
 
 /// What is counted of requests.
@@ -136,7 +138,7 @@ impl Monitor {
         registry.register("connections", "Connections that are open", connections);
         uploads.register_metrics(registry);
         disk.register_metrics(registry);
-        Self { registry: all, disk, closing, requests }
+        Self { registry: all, disk, closing, requests, buffering: Buffering::default() }
     }
 
     /// Whether uploads can be taken in: the directory can be written to, has room beyond the reserve, and the daemon does
