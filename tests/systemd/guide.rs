@@ -7,7 +7,6 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::Command;
 
-use crate::machine::Machine;
 use crate::support::tls::{certificate, has_tools};
 use crate::support::wire::Wire;
 use crate::support::{bytes, eventually, filename};
@@ -44,21 +43,6 @@ impl Section {
     fn quoted(&self, beginning: &str) -> String {
         let mut quoted = self.0.split('`').skip(1).step_by(2).filter(|text| text.starts_with(beginning));
         quoted.next().unwrap_or_else(|| panic!("no {beginning} in\n{}", self.0)).to_owned()
-    }
-}
-
-impl Machine {
-    /// Writes a file in the machine.
-    fn write(&self, path: &str, text: &str) {
-        fs::write(self.shared("written"), text).unwrap();
-        self.run(&["sh", "-c", "mkdir -p \"${1%/*}\" && cp /shared/written \"$1\"", "sh", path]);
-    }
-
-    /// Lays this over the service and starts it anew.
-    fn edit(&self, drop_in: &str) {
-        self.write("/etc/systemd/system/resumed.service.d/override.conf", drop_in);
-        self.run(&["systemctl", "daemon-reload"]);
-        self.run(&["systemctl", "restart", "resumed.service"]);
     }
 }
 
