@@ -84,8 +84,10 @@ fn make(dir: &Path) -> PathBuf {
     let mut generate = Command::new(repository.join("packaging/generate"));
     run(generate.arg(release.join("resumed")).arg(release.join("generated")));
     let mut cargo_deb = Command::new("cargo-deb");
-    cargo_deb.args(["--no-build", "--strip", "--fast", "--quiet", "--output"]).arg(&package);
-    run(cargo_deb.current_dir(repository).env("CARGO_TARGET_DIR", dir));
+    cargo_deb.args(["--no-build", "--strip", "--fast", "--output"]).arg(&package);
+    let output = cargo_deb.current_dir(repository).env("CARGO_TARGET_DIR", dir).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && !said.contains("warning"), "{said}");
     package
 }
 
@@ -107,6 +109,9 @@ fn the_package_has_what_a_service_needs() {
             assert!(!run(Command::new("gzip").arg("-dc").arg(path)).is_empty(), "{file}");
         }
     }
+
+    let copyright = fs::read_to_string(root.join("usr/share/doc/resumed/copyright")).unwrap();
+    assert!(copyright.contains("License: Expat or Apache-2.0"), "{copyright}");
 
     // Each program that a unit starts is in the package, or in one that every system has.
     let unit = fs::read_to_string(root.join("usr/lib/systemd/system/resumed.service")).unwrap();
