@@ -155,6 +155,19 @@ impl Machine {
         fs::read_to_string(self.dir.path().join("console")).unwrap_or_default()
     }
 
+    /// Writes a file in the machine.
+    pub(crate) fn write(&self, path: &str, text: &str) {
+        fs::write(self.shared("written"), text).unwrap();
+        self.run(&["sh", "-c", "mkdir -p \"${1%/*}\" && cp /shared/written \"$1\"", "sh", path]);
+    }
+
+    /// Lays this over the service and starts it anew.
+    pub(crate) fn edit(&self, drop_in: &str) {
+        self.write("/etc/systemd/system/resumed.service.d/override.conf", drop_in);
+        self.run(&["systemctl", "daemon-reload"]);
+        self.run(&["systemctl", "restart", "resumed.service"]);
+    }
+
     /// A path of the machine as this one sees it.
     pub(crate) fn inside(&self, path: &str) -> PathBuf {
         PathBuf::from(format!("/proc/{}/root{path}", self.init))

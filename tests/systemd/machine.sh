@@ -48,6 +48,9 @@ inside)
 
     mount -t proc proc proc
     mount -t sysfs -o ro sysfs sys
+    # The kernel is everybody's.
+    mount --bind proc/sys proc/sys
+    mount -o remount,bind,ro proc/sys
     mount -t tmpfs -o mode=755 tmpfs sys/fs/cgroup
     mount -t cgroup2 cgroup2 sys/fs/cgroup
     mount -t tmpfs -o mode=755 tmpfs dev
@@ -71,6 +74,9 @@ After=systemd-journald.service
 UNIT
     for name in sysinit basic; do
         printf '[Unit]\nDefaultDependencies=no\n' >etc/systemd/system/$name.target
+    done
+    for unit in usr/lib/systemd/system/sysinit.target.wants/*; do
+        case $unit in *journal*) ;; *) ln -s /dev/null "etc/systemd/system/${unit##*/}" ;; esac
     done
 
     pivot_root . old

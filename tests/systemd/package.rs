@@ -84,8 +84,10 @@ fn make(dir: &Path) -> PathBuf {
     let mut generate = Command::new(repository.join("packaging/generate"));
     run(generate.arg(release.join("resumed")).arg(release.join("generated")));
     let mut cargo_deb = Command::new("cargo-deb");
-    cargo_deb.args(["--no-build", "--strip", "--fast", "--quiet", "--output"]).arg(&package);
-    run(cargo_deb.current_dir(repository).env("CARGO_TARGET_DIR", dir));
+    cargo_deb.args(["--no-build", "--strip", "--fast", "--output"]).arg(&package);
+    let output = cargo_deb.current_dir(repository).env("CARGO_TARGET_DIR", dir).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && !said.contains("warning"), "{said}");
     package
 }
 
@@ -108,12 +110,15 @@ fn the_package_has_what_a_service_needs() {
         }
     }
 
+    let copyright = fs::read_to_string(root.join("usr/share/doc/resumed/copyright")).unwrap();
+    assert!(copyright.contains("License: Expat or Apache-2.0"), "{copyright}");
+
     // Each program that a unit starts is in the package, or in one that every system has.
     let unit = fs::read_to_string(root.join("usr/lib/systemd/system/resumed.service")).unwrap();
     let starts = unit.lines().filter_map(|line| line.strip_prefix("Exec")?.split_once('='));
     for (_, command) in starts {
         let program = command.split(' ').next().unwrap();
-        assert!(program == "/usr/bin/kill" || root.join(&program[1..]).exists(), "{program}");
+        assert!(program == "/bin/sh" || root.join(&program[1..]).exists(), "{program}");
     }
     let version = run(Command::new(root.join("usr/bin/resumed")).arg("--version"));
     assert_eq!(version.trim(), concat!("resumed ", env!("CARGO_PKG_VERSION")));

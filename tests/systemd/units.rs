@@ -40,7 +40,8 @@ fn systemd_has_nothing_to_say_of_the_units() {
         let more = if unit == "-.mount" { "[Mount]\nWhat=none\nWhere=/\n" } else { "" };
         fs::write(units.join(unit), format!("[Unit]\nDefaultDependencies=no\n{more}")).unwrap();
     }
-    fs::copy("/bin/true", root.path().join("usr/bin/kill")).unwrap();
+    fs::create_dir(root.path().join("bin")).unwrap();
+    fs::copy("/bin/true", root.path().join("bin/sh")).unwrap();
     let flag = format!("--root={}", root.path().display());
     for unit in ["resumed.service", "resumed.socket"] {
         let Some((is_fine, said)) = analyze(&["verify", "--man=no", &flag, unit]) else { return };
@@ -70,7 +71,7 @@ pub(crate) fn address(test: u16) -> String {
 }
 
 /// Units of this test's own, laid over those that are installed: where it listens; and a system call that the filter does not
-/// have is no error that somebody may get over, but the end; and who hangs is not waited for as long.
+/// have is no error that somebody may get over, but the end.
 pub(crate) fn drop_ins(address: &str) -> [(&'static str, String); 2] {
     [
         (
@@ -79,7 +80,7 @@ pub(crate) fn drop_ins(address: &str) -> [(&'static str, String); 2] {
         ),
         (
             "etc/systemd/system/resumed.service.d/strict.conf",
-            "[Service]\nSystemCallErrorNumber=kill\nWatchdogSec=3\nTimeoutAbortSec=1\n".to_owned(),
+            "[Service]\nSystemCallErrorNumber=kill\n".to_owned(),
         ),
     ]
 }
@@ -142,7 +143,7 @@ fn the_daemon_lives_in_its_sandbox() {
     assert_eq!(machine.property("ActiveState"), "inactive");
     ask(&address, "OPTIONS", "/files/", "", b"").expect(204);
     assert_eq!(machine.property("ActiveState"), "active");
-    assert!(machine.property("StatusText").starts_with("Serving: "), "{}", machine.property("StatusText"));
+    eventually("systemd knows", || machine.property("StatusText").starts_with("Serving: "));
     let by_socket = std::os::unix::net::UnixStream::connect(machine.shared("proxy.sock")).unwrap();
     let mut wire = Wire::unix(by_socket);
     wire.send_head("OPTIONS", "/files/", "", None);
@@ -229,9 +230,10 @@ fn wrong_settings_are_not_tried_for_ever_and_a_daemon_that_hangs_is_replaced() {
     machine.run(&["systemctl", "restart", "resumed.service"]);
     ask(&address, "OPTIONS", "/files/", "", b"").expect(204);
 
+    machine.edit("[Service]\nWatchdogSec=3\nTimeoutAbortSec=1\n");
     let pid = machine.property("MainPID");
     machine.run(&["kill", "-STOP", &pid]);
-    eventually("it has been replaced", || machine.property("NRestarts") == "1");
+    eventually("it has been replaced", || machine.property("NRestarts") != "0");
     ask(&address, "OPTIONS", "/files/", "", b"").expect(204);
     assert_ne!(machine.property("MainPID"), pid);
     let journal = machine.run(&["journalctl", "--no-pager", "--output=cat", "--unit=resumed.service"]);
