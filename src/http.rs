@@ -138,18 +138,23 @@ async fn answer(app: &App, entrance: Entrance, request: Request<Incoming>) -> An
     let mut call = Call { method, query, headers: head.headers, reached, body, uploads: app.uploads.clone() };
 
     let route = Route::parse(&app.config, door, head.uri.path());
-    let mut answer = match admission {
-        Admission::Crowded => Problem::crowded().into(),
+    let result = match admission {
+        Admission::Crowded => Err(Problem::crowded()),
         // Browsers ask for permission without saying who asks.
-        Admission::Welcome if preflight && door == Door::Public => tus::options(app),
-        Admission::Welcome => match caller(app, door, &route, &call.headers, client) {
+        Admission::Welcome if preflight && door == Door::Public => Ok(tus::options(app)),
+        Admission::Welcome => match caller(app, door, &route, &call, client) {
             Ok(caller) => {
                 call.uploads = app.uploads.of(caller);
                 dispatch(app, &call, &route).await
             }
-            Err(problem) => problem.into(),
+            Err(problem) => Err(problem),
         },
     };
+    let mut answer = result.unwrap_or_else(|problem| {
+        let (status, code) = (problem.status.as_u16(), problem.code);
+        tracing::debug!(status, code, ?route, "{}", problem.message);
+        problem.into()
+    });
 
     if matches!(route, Route::Collection | Route::Upload(_) | Route::NoUpload) {
         tus::mark(&mut answer);
@@ -181,39 +186,45 @@ fn caller(
     app: &App,
     door: Door,
     route: &Route<'_>,
-    headers: &HeaderMap,
+    call: &Call,
     client: Option<Client>,
 ) -> Result<Caller, Problem> {
     match route {
-        Route::Page(_) | Route::Watch(Watch::Health | Watch::Readiness) => Ok(Caller::anyone()),
+        _ if page_path(app, route, call).is_some() => Ok(Caller::anyone()),
+        Route::Watch(Watch::Health | Watch::Readiness) => Ok(Caller::anyone()),
         _ if door != Door::Public => Ok(Caller::anyone()),
-        _ => app.access.caller(headers, client),
+        _ => app.access.caller(&call.headers, client),
     }
 }
 
-async fn dispatch(app: &App, call: &Call, route: &Route<'_>) -> Answer {
-    let result = match route {
+/// The part of the page that a request is for.
+fn page_path<'p>(app: &App, route: &Route<'p>, call: &Call) -> Option<&'p str> {
+    match route {
+        Route::Page(path) => Some(path),
         // With the base path `/` both live at the same address; browsers GET, clients POST.
-        Route::Collection
-            if app.config.base_path.as_str() == "/" && matches!(call.method, Method::GET | Method::HEAD) =>
-        {
-            page::answer(app, call, "/")
+        Route::Collection if app.config.base_path.as_str() == "/" => {
+            matches!(call.method, Method::GET | Method::HEAD).then_some("/")
         }
+        _ => None,
+    }
+}
+
+async fn dispatch(app: &App, call: &Call, route: &Route<'_>) -> Result<Answer, Problem> {
+    if let Some(path) = page_path(app, route, call) {
+        return match call.method {
+            Method::OPTIONS => Ok(empty(StatusCode::NO_CONTENT)),
+            _ => page::answer(app, call, path),
+        };
+    }
+    match route {
         Route::Collection => tus::collection(app, call).await,
         Route::Upload(id) => tus::upload(app, call, *id).await,
         Route::Chunks => resumablejs::answer(app, call).await,
         Route::NoUpload => Err(tus::no_upload(call)),
         Route::Watch(watch) => monitor::answer(&app.monitor, &call.method, *watch).await,
         Route::Control(id) => control::answer(app, call, *id).await,
-        Route::Nothing => Err(Problem::not_found()),
-        Route::Page(_) if call.method == Method::OPTIONS => Ok(empty(StatusCode::NO_CONTENT)),
-        Route::Page(path) => page::answer(app, call, path),
-    };
-    result.unwrap_or_else(|problem| {
-        let (status, code) = (problem.status.as_u16(), problem.code);
-        tracing::debug!(status, code, ?route, "{}", problem.message);
-        problem.into()
-    })
+        Route::Nothing | Route::Page(_) => Err(Problem::not_found()),
+    }
 }
 
 /// The machine's faults are the operator's business: he gets the reason that the client does not.

@@ -383,9 +383,23 @@ fn rules_that_cannot_be_used_are_told_at_the_start() {
 #[test]
 fn an_address_that_others_reach_is_warned_of() {
     let says = "whoever reaches this address can upload, read and delete";
-    assert!(Daemon::start(&["--listen", "0.0.0.0:0"]).log().contains(says));
-    assert!(!Daemon::start(&[]).log().contains(says), "only this machine reaches it");
-    assert!(!guarded(&["--listen", "0.0.0.0:0"]).log().contains(says));
+    Daemon::start(&["--listen", "0.0.0.0:0"]).wait_for_log(says);
+    let (near, guarded) = (Daemon::start(&[]), guarded(&["--listen", "0.0.0.0:0"]));
+    for daemon in [near, guarded] {
+        // It is the last that is said at the start.
+        daemon.wait_for_log("took stock");
+        assert!(!daemon.log().contains(says), "{}", daemon.log());
+    }
+}
+
+#[test]
+fn the_page_is_for_everybody_also_where_it_lives_among_the_uploads() {
+    let daemon = guarded(&["--base-path", "/"]);
+    daemon.ask("GET", "/", "", b"").expect(200);
+    daemon.ask("GET", "/config.json", "", b"").expect(200);
+    daemon.ask("POST", "/", "Upload-Length: 5", b"").expect_code(401, "ERR_UNAUTHORIZED");
+    let upload = create(&daemon, ALICE, "Upload-Length: 5");
+    daemon.ask("GET", &upload, "", b"").expect_code(401, "ERR_UNAUTHORIZED");
 }
 
 #[test]

@@ -36,13 +36,15 @@ pub(super) fn fail(error: &UploadError) -> Problem {
         }
         E::TooManyAppends { .. } => passes(StatusCode::TOO_MANY_REQUESTS, "ERR_TOO_MANY_APPENDS", 5),
         E::NoSpace => passes(StatusCode::INSUFFICIENT_STORAGE, "ERR_NO_SPACE", 60),
-        E::Closing | E::Unverified(Interruption::Shutdown) => {
-            passes(StatusCode::SERVICE_UNAVAILABLE, "ERR_SHUTTING_DOWN", 5)
-        }
-        E::Unverified(Interruption::TakenOver) => passes(StatusCode::LOCKED, "ERR_CHUNK_TAKEN_OVER", 1),
+        E::Closing => passes(StatusCode::SERVICE_UNAVAILABLE, "ERR_SHUTTING_DOWN", 5),
         E::Unverified(cause) => {
             let message = format!("{cause} before the chunk was whole; nothing of it was kept");
-            Problem::passing(StatusCode::SERVICE_UNAVAILABLE, "ERR_BODY_CUT", message, 1)
+            let (status, code, seconds) = match cause {
+                Interruption::Shutdown => (StatusCode::SERVICE_UNAVAILABLE, "ERR_SHUTTING_DOWN", 5),
+                Interruption::TakenOver => (StatusCode::LOCKED, "ERR_CHUNK_TAKEN_OVER", 1),
+                _ => (StatusCode::SERVICE_UNAVAILABLE, "ERR_BODY_CUT", 1),
+            };
+            Problem::passing(status, code, message, seconds)
         }
         E::Damaged(_) | E::Storage(_) => passes(StatusCode::SERVICE_UNAVAILABLE, "ERR_STORAGE", 10),
         _ => passes(StatusCode::LOCKED, "ERR_UPLOAD_BUSY", 1),
