@@ -15,7 +15,7 @@ use crate::support::{bytes, eventually};
 use crate::units::{address, drop_ins};
 
 /// Where each file lies in the package, with its mode.
-const FILES: [(&str, u32); 15] = [
+const FILES: [(&str, u32); 19] = [
     ("etc/resumed/resumed.toml", 0o644),
     ("usr/bin/resumed", 0o755),
     ("usr/lib/systemd/system/resumed.service", 0o644),
@@ -25,7 +25,11 @@ const FILES: [(&str, u32); 15] = [
     ("usr/share/doc/resumed/README.md", 0o644),
     ("usr/share/doc/resumed/changelog.Debian.gz", 0o644),
     ("usr/share/doc/resumed/copyright", 0o644),
+    ("usr/share/doc/resumed/docs/access.md", 0o644),
+    ("usr/share/doc/resumed/docs/alerts.yaml", 0o644),
+    ("usr/share/doc/resumed/docs/dashboard.json", 0o644),
     ("usr/share/doc/resumed/docs/durability.md", 0o644),
+    ("usr/share/doc/resumed/docs/metrics.md", 0o644),
     ("usr/share/doc/resumed/docs/service.md", 0o644),
     ("usr/share/doc/resumed/docs/sidecar.md", 0o644),
     ("usr/share/fish/vendor_completions.d/resumed.fish", 0o644),
