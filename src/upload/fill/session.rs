@@ -166,8 +166,9 @@ impl<S: Store> Session<S> {
         let written = store.writer(&upload).await?;
         if complete && let Err(error) = self.check_digest(&upload).await {
             // Nothing of it can be trusted, and asking for it again chunk by chunk would find all of them there.
-            store.remove(&upload).await?;
+            // Before it is gone: chunks that are under way would look for it in vain.
             self.lease.give_up();
+            store.remove(&upload).await?;
             return Err(error);
         }
         if complete {
