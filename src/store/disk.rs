@@ -268,7 +268,10 @@ impl Shared {
 
     fn create(&self, upload: Upload, first: Vec<Bytes>) -> Result<Upload, StoreError> {
         let (id, path) = (upload.id, self.data_path(upload.id));
-        // Whoever has the name already keeps all that is his.
+        // Whoever has the name already keeps all that is his, and a finished upload has no more than its record here.
+        if fs::exists(self.sidecar_path(id)).unwrap_or(true) {
+            return Err(fault("create", io::ErrorKind::AlreadyExists.into()));
+        }
         let file = self.durable.create(&path).map_err(|error| fault("create", error))?;
         let created = self.space.promise(&upload).and_then(|()| self.fill_new(&file, upload, first));
         if created.is_err() {

@@ -44,7 +44,7 @@ impl<S: Store> Uploads<S> {
         let lease = self.take_over(request.id).await?;
         let engine = self.clone();
         self.detached(async move {
-            let appended = engine.append_held(&lease, request).await;
+            let appended = engine.append_held(lease, request).await;
             drop(counted);
             appended
         })
@@ -62,9 +62,9 @@ impl<S: Store> Uploads<S> {
         }
     }
 
-    async fn append_held<B: Pieces>(&self, lease: &Lease, request: Append<B>) -> Result<Upload, UploadError> {
+    async fn append_held<B: Pieces>(&self, lease: Lease, request: Append<B>) -> Result<Upload, UploadError> {
         let Append { offset, length, body, .. } = request;
-        let mut upload = self.open(lease).await?;
+        let mut upload = self.open(&lease).await?;
         check_kind(&upload)?;
         if offset != upload.offset {
             return Err(UploadError::OffsetMismatch { current: upload.offset, given: offset });
@@ -72,6 +72,8 @@ impl<S: Store> Uploads<S> {
         let declared = self.declare_length(&mut upload, length)?;
         self.check_end(&upload, body.len)?;
         if upload.is_complete() {
+            // Nothing is changed, and a body that stalls must keep nobody from asking how the upload is.
+            drop(lease);
             return self.nothing_more(upload, body).await;
         }
         if declared {
@@ -135,12 +137,17 @@ impl<S: Store> Uploads<S> {
         let length = upload.offset;
         let mut pieces = body.pieces;
         let next = std::future::poll_fn(|cx| std::pin::Pin::new(&mut pieces).poll_next(cx));
-        match (body.len, body.checksum) {
-            (Some(0), ChecksumPlan::None) => Ok(upload),
-            _ => match next.await {
+        if matches!((body.len, body.checksum), (Some(0), ChecksumPlan::None)) {
+            return Ok(upload);
+        }
+        tokio::select! {
+            piece = next => match piece {
                 Some(Ok(super::Piece::Bytes(_))) => Err(UploadError::BeyondLength { length }),
                 _ => Ok(upload),
             },
+            () = self.inner.closing.cancelled() => {
+                Err(UploadError::Interrupted { cause: Interruption::Shutdown, offset: length })
+            }
         }
     }
 

@@ -146,6 +146,19 @@ impl Chunks {
         Ok(Self { total, size, count, present: Vec::new() })
     }
 
+    /// What is said of the cut and of the chunks that are there can be true.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        // In order, apart, and none beyond the last.
+        let mut next = 1;
+        let in_order = self.present.iter().all(|(first, last)| {
+            let fits = next <= *first && first <= last && *last <= self.count;
+            next = last.saturating_add(2);
+            fits
+        });
+        in_order && Self::new(self.total, self.size, self.count).is_ok()
+    }
+
     /// The bytes of a chunk; chunks are numbered from 1.
     ///
     /// # Errors
@@ -298,10 +311,10 @@ mod tests {
                     && chunks.are_complete() == (set.len() == 20)
                     && chunks.offset() == missing.map_or(195, |n| (n - 1) * 10)
             };
-            prop_assert!(agrees(&chunks, &set));
+            prop_assert!(agrees(&chunks, &set) && chunks.is_sound());
             chunks.forget_beyond(cut);
             set.retain(|n| if *n == 20 { 195 <= cut } else { n * 10 <= cut });
-            prop_assert!(agrees(&chunks, &set));
+            prop_assert!(agrees(&chunks, &set) && chunks.is_sound());
         }
     }
 }

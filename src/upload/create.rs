@@ -124,7 +124,12 @@ impl<S: Store> Uploads<S> {
         let mut came = 0;
         let end = loop {
             let next = std::future::poll_fn(|cx| std::pin::Pin::new(&mut pieces).poll_next(cx));
-            match next.await {
+            // Nothing of it is anywhere yet, so there is nothing that going down would have to put away.
+            let piece = tokio::select! {
+                piece = next => piece,
+                () = self.inner.closing.cancelled() => break Err(Interruption::Shutdown),
+            };
+            match piece {
                 Some(Ok(Piece::Bytes(bytes))) => {
                     came += bytes.len() as u64;
                     first.push(bytes);

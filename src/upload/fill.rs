@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use self::session::Session;
 
 use super::chunks::{Chunks, ClientKey, Contradiction};
+use super::lease::Lease;
 use super::{
     Body, Checksum, Interruption, Kind, Length, Metadata, NewUpload, Operation, Pieces, State, Upload,
     UploadError, Uploads,
@@ -149,6 +150,10 @@ impl<S: Store> Uploads<S> {
         }
         let range = chunks.range(chunk.number)?;
         let lease = session.writers.acquire(chunk.number).await.map_err(|_| UploadError::Busy)?;
+        if session.lease.is_revoked() {
+            // It was taken from all its chunks, or did not sum up and is gone.
+            return Err(UploadError::Busy);
+        }
         // The request before may have brought it to an end meanwhile.
         let upload = session.snapshot();
         if matches!(&upload.state, State::Filling(chunks) if chunks.contains(chunk.number))
@@ -187,13 +192,14 @@ impl<S: Store> Uploads<S> {
             }
             Some(upload) => {
                 let lease = self.take_over(upload.id).await?;
-                let upload = self.open(&lease).await?;
-                (lease, upload)
+                match self.open(&lease).await {
+                    Ok(upload) => (lease, upload),
+                    // It was removed while this request waited for it, so the name is free.
+                    Err(UploadError::NotFound) => self.begin_filling(filling).await?,
+                    Err(error) => return Err(error),
+                }
             }
-            None => {
-                let upload = self.create_filling(filling).await?;
-                (self.take_over(upload.id).await?, upload)
-            }
+            None => self.begin_filling(filling).await?,
         };
         if upload.is_complete() {
             return Ok(Seated::Complete(Box::new(upload)));
@@ -203,6 +209,11 @@ impl<S: Store> Uploads<S> {
         let session = Arc::new(session);
         *seat = Arc::downgrade(&session);
         Ok(Seated::Open(session))
+    }
+
+    async fn begin_filling(&self, filling: &Filling) -> Result<(Lease, Upload), UploadError> {
+        let upload = self.create_filling(filling).await?;
+        Ok((self.take_over(upload.id).await?, upload))
     }
 
     async fn create_filling(&self, filling: &Filling) -> Result<Upload, UploadError> {

@@ -36,9 +36,12 @@ impl<S: Store> Uploads<S> {
             changed.as_mut().enable();
             match holder.progress() {
                 Some(progress) if progress.is_stalled() => {
-                    let Ok(lease) = self.take_over(id).await else { continue };
-                    let engine = self.clone();
-                    return self.detached(async move { engine.open(&lease).await }).await;
+                    if let Ok(lease) = self.take_over(id).await {
+                        let engine = self.clone();
+                        return self.detached(async move { engine.open(&lease).await }).await;
+                    }
+                    // A newer request waits for it. To ask again before the holder has let go would take that one's place
+                    // and be robbed of it in turn, round and round.
                 }
                 Some(progress) => {
                     // A client that lost its connection asks at once, when the last of what it sent is still on its way

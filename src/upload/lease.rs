@@ -223,6 +223,8 @@ impl<K: Key> Drop for Lease<K> {
 
 #[cfg(test)]
 mod tests {
+    use tokio::task::JoinHandle;
+
     use super::*;
 
     fn id() -> UploadId {
@@ -268,5 +270,114 @@ mod tests {
         for lease in &held {
             assert_eq!(lease.revoked().await, Interruption::Shutdown);
         }
+    }
+
+    /// Requests that wait for a lease, each in a task of its own, in this order.
+    async fn wanting(leases: &Leases, id: UploadId, count: usize) -> Vec<JoinHandle<Result<Lease, NoLease>>> {
+        let mut waiting = Vec::new();
+        for _ in 0..count {
+            let leases = leases.clone();
+            waiting.push(tokio::spawn(async move { leases.acquire(id).await }));
+            tokio::task::yield_now().await;
+        }
+        waiting
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_many_at_once_the_newest_gets_it_and_each_other_one_is_told() {
+        let (leases, id) = (Leases::default(), id());
+        let first = leases.acquire(id).await.unwrap();
+        let mut waiting = wanting(&leases, id, 50).await;
+        let newest = waiting.pop().unwrap();
+        for older in waiting {
+            assert!(matches!(older.await.unwrap(), Err(NoLease::Superseded)));
+        }
+        assert!(!newest.is_finished(), "the holder has not let go");
+        drop(first);
+        let newest = newest.await.unwrap().ok().unwrap();
+        assert!(!newest.is_revoked(), "nobody wants it any more");
+        drop(newest);
+        assert_eq!(leases.count(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_holder_that_syncs_for_long_is_waited_for_and_one_that_never_lets_go_is_not() {
+        let (leases, id) = (Leases::default(), id());
+        for (sync, is_given) in [(PATIENCE - Duration::from_millis(1), true), (PATIENCE * 2, false)] {
+            let first = leases.acquire(id).await.unwrap();
+            let holder = tokio::spawn(async move {
+                assert_eq!(first.revoked().await, Interruption::TakenOver);
+                tokio::time::sleep(sync).await;
+            });
+            let asked = tokio::time::Instant::now();
+            let second = leases.acquire(id).await;
+            assert_eq!(second.is_ok(), is_given, "{sync:?}");
+            assert_eq!(asked.elapsed(), sync.min(PATIENCE));
+            drop(second);
+            holder.await.unwrap();
+            assert_eq!(leases.count(), 0, "{sync:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_went_away_while_he_waited_is_given_nothing() {
+        let (leases, id) = (Leases::default(), id());
+        let first = leases.acquire(id).await.unwrap();
+        let gone = wanting(&leases, id, 1).await.pop().unwrap();
+        gone.abort();
+        assert!(gone.await.is_err_and(|error| error.is_cancelled()));
+        drop(first);
+        assert_eq!(leases.count(), 0, "nobody holds it");
+        // And the one after him is not kept waiting.
+        let second = leases.acquire(id).await.unwrap();
+        let gone = wanting(&leases, id, 1).await.pop().unwrap();
+        gone.abort();
+        let newest = wanting(&leases, id, 1).await.pop().unwrap();
+        drop(second);
+        assert!(newest.await.unwrap().is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_was_given_and_never_taken_is_free_again() {
+        let (leases, id) = (Leases::default(), id());
+        let first = leases.acquire(id).await.unwrap();
+        let waiting = wanting(&leases, id, 1).await.pop().unwrap();
+        // It is on its way when its request goes.
+        drop(first);
+        waiting.abort();
+        drop(waiting.await);
+        assert_eq!(leases.count(), 0);
+        assert!(leases.try_acquire(id).is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn going_down_in_the_middle_of_a_hand_over_leaves_the_first_reason_standing() {
+        let (leases, id) = (Leases::default(), id());
+        let first = leases.acquire(id).await.unwrap();
+        let waiting = wanting(&leases, id, 1).await.pop().unwrap();
+        leases.revoke_all();
+        assert_eq!(first.revoked().await, Interruption::TakenOver, "that is what it acts upon already");
+        drop(first);
+        let second = waiting.await.unwrap().ok().unwrap();
+        // It was no holder yet when all were asked; the engine looks whether it is closing.
+        assert!(!second.is_revoked());
+        leases.revoke_all();
+        assert_eq!(second.revoked().await, Interruption::Shutdown);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_watches_a_holder_hears_of_its_beginning_and_of_its_end() {
+        let (leases, id) = (Leases::default(), id());
+        let first = leases.acquire(id).await.unwrap();
+        let holder = leases.holder(id).unwrap();
+        assert!(holder.progress().is_none());
+        let began = holder.changed();
+        first.show(Arc::new(Progress::new(7).0));
+        began.await;
+        assert_eq!(holder.progress().unwrap().received(), 7);
+        let ended = holder.changed();
+        drop(first);
+        ended.await;
+        assert!(leases.holder(id).is_none());
     }
 }

@@ -65,19 +65,10 @@ fn kill(cuts: usize, seed: u64) -> Result<(), Failed> {
         let moment = Moment::new(plan, Counting::Always, move || kill_process(pid, Signal::KILL).unwrap());
         world.work(&daemon, &moment, || ());
         let data = daemon.kill();
-        let t0 = std::time::Instant::now();
         let remains = Remains::of(&data);
         daemon = Daemon::start_on(data, &QUIET);
-        let t1 = t0.elapsed();
         world.check(&daemon, &remains, Cause::Killed);
-        let t2 = t0.elapsed();
         world.finish(&daemon, 0.2);
-        eprintln!(
-            "start {t1:?} check {:?} finish {:?} uploads {}",
-            t2 - t1,
-            t0.elapsed() - t2,
-            world.count()
-        );
         if cut == cuts {
             world.finish_all(&daemon);
         }

@@ -1,6 +1,8 @@
 //! The sidecar: the small JSON document beside an upload's data. Its fields are documented for administrators in
 //! `docs/sidecar.md`; `jq . uploads/3f/3f….json` reads it.
 
+use std::path::{Component, Path};
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -88,6 +90,15 @@ impl Sidecar {
         if sidecar.length.is_some_and(|length| length < sidecar.offset) {
             return Err("the sidecar's offset is beyond its length".to_owned());
         }
+        match &sidecar.state {
+            State::Filling(chunks) if !chunks.is_sound() || sidecar.length != Some(chunks.total()) => {
+                return Err("the sidecar's chunks contradict each other".to_owned());
+            }
+            State::Complete { file: Some(file), .. } if !is_inside(file) => {
+                return Err("the sidecar's file is not among the finished files".to_owned());
+            }
+            _ => {}
+        }
         Ok(sidecar)
     }
 
@@ -110,6 +121,12 @@ impl Sidecar {
             expires: self.expires,
         }
     }
+}
+
+/// The name leads to a place below the directory that it is relative to.
+fn is_inside(name: &str) -> bool {
+    !name.is_empty()
+        && Path::new(name).components().all(|component| matches!(component, Component::Normal(_)))
 }
 
 #[cfg(test)]
@@ -151,6 +168,9 @@ mod tests {
             (json.clone(), other, "belongs to upload"),
             (json.replace("\"offset\":5", "\"offset\":6"), upload.id, "beyond its length"),
             (json.replace("\"offset\":5", "\"offset\":-5"), upload.id, "can't be read"),
+            (json.replace("a/b.txt", "../b.txt"), upload.id, "not among the finished files"),
+            (json.replace("a/b.txt", "/b.txt"), upload.id, "not among the finished files"),
+            (json.replace("a/b.txt", ""), upload.id, "not among the finished files"),
         ];
         for (json, id, says) in table {
             let error = Sidecar::from_json(json.as_bytes(), id).unwrap_err();

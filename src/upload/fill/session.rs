@@ -170,11 +170,16 @@ impl<S: Store> Session<S> {
         upload.expires = self.engine.expiry_from(upload.modified, upload.key);
         let written = store.writer(&upload).await?;
         if complete && let Err(error) = self.check_digest(&upload).await {
+            if !matches!(error, UploadError::ChecksumMismatch { .. }) {
+                // A disk that can't be read now is no reason to lose what was acknowledged.
+                return Err(error);
+            }
             // Nothing of it can be trusted, and asking for it again chunk by chunk would find all of them there.
+            // Before it is gone: chunks that are under way would look for it in vain.
+            self.lease.give_up();
             store.remove(&upload).await?;
             self.engine.note_mismatch(&error);
             self.engine.inner.metrics.removed(&upload);
-            self.lease.give_up();
             return Err(error);
         }
         if complete {
