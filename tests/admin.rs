@@ -393,3 +393,15 @@ fn what_has_expired_or_was_left_is_removed_on_request() {
     daemon.head(&whole).expect(200);
     daemon.head(&new).expect(200);
 }
+
+#[test]
+fn what_to_remove_has_to_be_named() {
+    let data = DataDir::new();
+    let digits = "is not an upload's name; give the 32 hexadecimal digits at the end of its URL";
+    assert_eq!(resumed(&data, &["rm", "x"]).2, format!("resumed: ID: \"x\" {digits}\n"));
+    for command in ["rm", "show"] {
+        let (code, stdout, stderr) = resumed(&data, &[command]);
+        assert_eq!((code, stdout.as_str()), (2, ""));
+        assert_eq!(stderr, "resumed: ID: is missing; see the command's --help\n");
+    }
+}

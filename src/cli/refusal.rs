@@ -29,6 +29,10 @@ fn line(error: &Error, origins: &Origins<'_>) -> String {
     match error.kind() {
         ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand => unknown(error, arg),
         ErrorKind::ArgumentConflict => conflict(error, flag),
+        // Some commands are nothing without what they are about.
+        ErrorKind::MissingRequiredArgument => {
+            format!("{}: is missing; see the command's --help", arg.trim_matches(['<', '>', '.']))
+        }
         ErrorKind::InvalidUtf8 => format!("{}: the value is not valid UTF-8", origins.not_text()),
         ErrorKind::TooManyValues => format!("{flag}: takes no value; leave out ={value}"),
         ErrorKind::InvalidValue if allowed(error).is_empty() => {
@@ -37,7 +41,7 @@ fn line(error: &Error, origins: &Origins<'_>) -> String {
         _ if arg.is_empty() => first_line(error),
         // `<ID>`: it has a place, and no name that could stand in a file.
         _ if arg.starts_with('<') => {
-            format!("{}: {value:?} {}", arg.trim_matches(['<', '>']), problem(error))
+            format!("{}: {value:?} {}", arg.trim_matches(['<', '>', '.']), problem(error))
         }
         _ => format!("{}: {value:?} {}", name(), problem(error)),
     }
