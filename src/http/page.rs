@@ -94,15 +94,13 @@ fn config(app: &App) -> String {
     let config = &app.config;
     serde_json::json!({
         "version": env!("CARGO_PKG_VERSION"),
-        "tusEndpoint": config.public_url.as_ref().map_or_else(
-            || config.base_path.as_str().to_owned(),
-            |public| format!("{}{}", public.path_prefix(), config.base_path.as_str()),
-        ),
-        "resumableEndpoint": config.resumable.path.as_ref().map(|path| {
-            format!("{}{path}", config.public_url.as_ref().map_or("", |public| public.path_prefix()))
-        }),
+        // Seen from the page, so that they are right behind any proxy that puts a prefix in front of both.
+        "tusEndpoint": format!(".{}", config.base_path.as_str()),
+        "resumableEndpoint": config.resumable.path.as_ref().map(|path| format!(".{path}")),
+        "publicUrl": config.public_url.as_ref().map(|public| format!("{}{}/", public.origin(), public.path_prefix())),
         "maxSize": config.max_size,
         "downloads": config.features.download,
+        "termination": config.features.termination,
     })
     .to_string()
 }

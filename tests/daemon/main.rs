@@ -27,6 +27,7 @@ mod leases;
 mod limits;
 mod location;
 mod log;
+mod page;
 mod refusals;
 mod reload;
 mod resumable;
