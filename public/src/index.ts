@@ -6,14 +6,16 @@ import './styles/rows.css';
 import './styles/dashboard.css';
 import { sayFailed, sayFinished } from './shared/announce.ts';
 import { loadConfig } from './shared/config.ts';
-import { frame, guardDrops, guardLeaving, notice } from './shared/frame.ts';
+import { pathOf } from './shared/drop.ts';
+import { frame, guardLeaving, notice, some, takeDrops } from './shared/frame.ts';
+import { plain } from './shared/names.ts';
 import { takeSeat } from './uppy/seat.ts';
+import type { Doings } from './uppy/traffic.ts';
 import { Transfers } from './uppy/transfers.ts';
-import { type Doings, makeUploader } from './uppy/uploader.ts';
+import { makeUploader } from './uppy/uploader.ts';
 
 const [config, seat] = await Promise.all([loadConfig(), takeSeat()]);
 frame(config);
-guardDrops();
 
 const doings: Doings = { started: new Set(), waiting: new Map() };
 let transfers: Transfers | undefined;
@@ -48,6 +50,30 @@ uppy.on('complete', ({ failed }) => {
 });
 uppy.on('file-removed', (file) => forget(file.id));
 
+// What is not taken into the list: too large, or there already.
+let unfit: string[] = [];
+uppy.on('restriction-failed', (_file, error) => {
+  if (unfit.push(plain(error.message)) > 1) return;
+  queueMicrotask(() => {
+    notice('files', `${some(unfit, '; ')}.`);
+    unfit = [];
+  });
+});
+uppy.on('files-added', () => {
+  notice('files', '');
+  // Who has pressed Upload once means the files that follow too; those of a restored session wait for the word.
+  if (uppy.getState().recoveredState === null && list.begun) uppy.upload().catch(() => {}); // each file tells its own error
+});
+
+takeDrops((files) => {
+  uppy.addFiles(
+    files.map((file) => {
+      const relativePath = pathOf(file);
+      return { source: 'page', name: file.name, type: file.type, data: file, meta: relativePath.includes('/') ? { relativePath } : {} };
+    }),
+  );
+});
+
 function forget(id: string): void {
   doings.started.delete(id);
   doings.waiting.delete(id);
@@ -59,5 +85,5 @@ new MutationObserver(() => {
   for (const files of document.querySelectorAll('.uppy-Dashboard-files:not([role])')) files.setAttribute('role', 'list');
 }).observe(document.querySelector('#dashboard')!, { childList: true, subtree: true });
 
-window.addEventListener('offline', () => list.busy && notice('You are offline. The uploads go on when the connection is back.'));
-window.addEventListener('online', () => notice(''));
+window.addEventListener('offline', () => list.busy && notice('connection', 'You are offline. The uploads go on when the connection is back.'));
+window.addEventListener('online', () => notice('connection', ''));

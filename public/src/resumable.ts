@@ -5,10 +5,10 @@ import './styles/resumable.css';
 import { sayFailed, sayFinished } from './shared/announce.ts';
 import { loadConfig } from './shared/config.ts';
 import { bytes } from './shared/format.ts';
-import { byId, frame, guardDrops, guardLeaving, notice } from './shared/frame.ts';
+import { byId, frame, guardLeaving, notice, some, takeDrops } from './shared/frame.ts';
 import { Meter } from './shared/meter.ts';
+import { plain } from './shared/names.ts';
 import { type Action, actions, Rows, summary } from './shared/rows.ts';
-import { dropped } from './resumable/drop.ts';
 import { Queue } from './resumable/queue.ts';
 import { showUnfinished } from './resumable/reminder.ts';
 import { forget, remember } from './resumable/unfinished.ts';
@@ -25,7 +25,7 @@ const queue = new Queue(config, {
   changed: soon,
   added(transfers, skipped) {
     remember(transfers.map(({ id, source }) => ({ id, name: source.relativePath, size: source.size, at: Date.now() })));
-    notice(skipped.length > 0 ? `Already in the list: ${skipped.slice(0, 5).join(', ')}${skipped.length > 5 ? ' …' : ''}` : '');
+    notice('files', skipped.length > 0 ? `Already in the list: ${some(skipped.map(plain))}` : '');
     soon();
   },
   finished(transfer) {
@@ -68,8 +68,8 @@ function show(): void {
   overall.value = size > 0 ? (sent / size) * 100 : open.length > 0 ? 0 : 100;
   overall.hidden = going.length === 0;
   overall.parentElement!.dataset.state = open.length === 0 ? 'done' : 'open';
-  byId('pause-all').hidden = !open.some((view) => view.state !== 'paused');
-  byId('resume-all').hidden = !open.some((view) => view.state === 'paused');
+  byId('pause-all').hidden = open.length < 2 || !open.some((view) => view.state !== 'paused');
+  byId('resume-all').hidden = open.length < 2 || !byId('pause-all').hidden;
   byId('clear').hidden = !views.some((view) => view.state === 'done');
   // What is finished makes room for what is not, in lists that are longer than a screen.
   rows.show(views.length > 100 ? [...views.filter((view) => view.state !== 'done'), ...views.filter((view) => view.state === 'done')] : views);
@@ -97,7 +97,7 @@ function add(files: File[]): void {
   const fitting = files.filter((file) => config.maxSize === null || file.size <= config.maxSize);
   queue.add(fitting);
   const tooLarge = files.filter((file) => !fitting.includes(file)).map((file) => file.name);
-  if (tooLarge.length > 0) notice(`Larger than the ${bytes(config.maxSize ?? 0)} this server takes: ${tooLarge.slice(0, 5).join(', ')}`);
+  if (tooLarge.length > 0) notice('files', `Larger than the ${bytes(config.maxSize ?? 0)} this server takes: ${some(tooLarge.map(plain))}`);
 }
 
 for (const kind of ['files', 'folder'] as const) {
@@ -111,19 +111,13 @@ for (const kind of ['files', 'folder'] as const) {
   if (kind === 'folder' && !('webkitdirectory' in input)) button.hidden = true;
 }
 
-const zone = byId('zone');
-zone.addEventListener('dragover', (event) => {
-  event.preventDefault();
-  zone.classList.add('over');
-});
-zone.addEventListener('dragleave', (event) => {
-  if (!zone.contains(event.relatedTarget as Node | null)) zone.classList.remove('over');
-});
-zone.addEventListener('drop', (event) => {
-  event.preventDefault();
-  zone.classList.remove('over');
-  if (event.dataTransfer) dropped(event.dataTransfer).then(add, () => notice('The browser cannot read what was dropped.'));
-});
-guardDrops();
+if (config.resumableEndpoint === null) {
+  byId('zone').hidden = true;
+  notice('server', 'This server takes no uploads in chunks. Use the page "Upload" instead.');
+} else {
+  takeDrops(add);
+  showUnfinished([]);
+}
 guardLeaving(() => queue.busy);
-showUnfinished([]);
+window.addEventListener('offline', () => queue.busy && notice('connection', 'You are offline. The uploads go on when the connection is back.'));
+window.addEventListener('online', () => notice('connection', ''));

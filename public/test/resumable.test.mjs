@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import { after, test } from 'node:test';
-import { arrived, closeBrowser, copies, makeFile, MiB, passes, patience, quiet, reaches, row, share, stage, unique, until } from './stage.mjs';
+import { arrived, closeBrowser, copies, dropOn, makeFile, MiB, passes, patience, quiet, reaches, row, share, stage, told, unique, until } from './stage.mjs';
 
 after(closeBrowser);
 
@@ -82,6 +82,8 @@ test('pause stops the bytes and lets other files through, resume goes on where t
   line.slow(3 * MiB);
   await choose(page, file);
   await passes(page, file, 30);
+  await row(page, file).getByText(/^Uploading · \d+\s%( · [\d.]+\s[KM]B\/s · .+\sleft)$/).waitFor();
+  await page.locator('#summary').getByText(/^0 of 1 file · .+ of 40\sMB · [\d.]+\s[KM]B\/s · .+\sleft$/).waitFor();
   await press(page, file, 'pause');
   await reaches(page, file, 'paused');
   await choose(page, other);
@@ -117,6 +119,28 @@ test('a reload in the middle: the page names the file, and choosing it again sen
   quiet(complaints);
 });
 
+test('a crash of the tab in the middle: the next one names the file, and choosing it again sends only what is missing', async (t) => {
+  const { open, folder, line, context } = await stage(t);
+  await told(context, { chunkSize: MiB });
+  const page = await open('/resumable.html');
+  const file = await makeFile(folder, unique('crashed'), 24 * MiB);
+  line.slow(2 * MiB);
+  await choose(page, file);
+  await passes(page, file, 60);
+  const crashed = page.waitForEvent('crash');
+  page.goto('chrome://crash').catch(() => {});
+  await crashed;
+  await page.close();
+  line.fast();
+  const next = await open('/resumable.html');
+  await next.locator('#unfinished-rows', { hasText: file.name }).waitFor();
+  const before = line.sent();
+  await choose(next, file);
+  await reaches(next, file, 'done');
+  assert.ok(line.sent() - before < 20 * MiB, `stored chunks are not sent again: ${line.sent() - before} bytes`);
+  await arrived(file);
+});
+
 test('offline in the middle: it waits, says so, and goes on by itself', async (t) => {
   const { open, folder, line, context, complaints } = await stage(t);
   const page = await open('/resumable.html');
@@ -144,6 +168,7 @@ test('the server gone for longer than the library would wait: it goes on by itse
   await choose(page, file);
   await passes(page, file, 20);
   line.cut();
+  await row(page, file).getByText('A chunk did not get through. It is tried again by itself.').waitFor();
   await row(page, file).getByText('The server cannot be reached. It is tried again by itself.').waitFor({ timeout: 90_000 });
   line.mend();
   line.fast();
@@ -199,16 +224,12 @@ test('what the server refuses is said in words, and Retry sends it again', async
 });
 
 test('a dropped folder of 150 files arrives whole', async (t) => {
-  const { open, folder, complaints, context } = await stage(t);
+  const { open, folder, complaints } = await stage(t);
   const page = await open('/resumable.html');
   const top = unique('dropped', '');
   const files = [];
   for (let n = 0; n < 150; n += 1) files.push(await makeFile(folder, path.join(top, unique(`d${n}`)), 10 + n));
-  const devtools = await context.newCDPSession(page);
-  const box = await page.locator('#zone').boundingBox();
-  const where = { x: box.x + box.width / 2, y: box.y + 20 };
-  const data = { items: [], files: [path.join(folder, top)], dragOperationsMask: 1 };
-  for (const type of ['dragEnter', 'dragOver', 'drop']) await devtools.send('Input.dispatchDragEvent', { type, ...where, data });
+  await dropOn(page, '#zone', path.join(folder, top));
   await page.locator('#summary', { hasText: '150 of 150 files' }).waitFor({ timeout: patience });
   await arrived(...files);
   quiet(complaints);

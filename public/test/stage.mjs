@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, mkdtemp, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -34,9 +35,9 @@ export async function closeBrowser() {
   await shared?.close();
 }
 
-/** One browser profile with its own line; it is taken down when the test ends. */
-export async function stage(t, options = {}) {
-  const line = await openLine(server);
+/** One browser profile with its own line, to the server or to what stands before it; it is taken down when the test ends. */
+export async function stage(t, { behind = server, ...options } = {}) {
+  const line = await openLine(behind);
   const context = await (await browser()).newContext({ baseURL: line.url, ...options });
   const folder = await mkdtemp(path.join(os.tmpdir(), 'resumed-page-'));
   const complaints = [];
@@ -90,18 +91,21 @@ export async function makeFile(folder, name, size) {
   return { path: file, name: path.basename(name), size, sha256: createHash('sha256').update(body).digest('hex') };
 }
 
-async function digest(file) {
+export async function digest(file) {
   const hash = createHash('sha256');
   await pipeline(createReadStream(file), hash);
   return hash.digest('hex');
 }
 
-/** Waits until the folder of finished files holds each of these under its own name, and compares the bytes. */
+/** Waits until the folder of finished files holds each of these under its own name, and compares the bytes. Tells where they lie. */
 export async function arrived(...files) {
+  const places = [];
   for (const file of files) {
     const found = await until(`${file.name} is in the folder of finished files`, () => find(file));
     assert.equal(await digest(found), file.sha256, `the bytes of ${found}`);
+    places.push(path.relative(finished, found));
   }
+  return places;
 }
 
 async function find(file) {
@@ -130,6 +134,47 @@ export async function until(what, look, limit = patience) {
     if (Date.now() > end) throw new Error(`waited ${limit / 1000} s in vain until ${what}`);
     await new Promise((done) => setTimeout(done, 100));
   }
+}
+
+/** Gives files to either page, and tells Uppy to send them: once it was told, it sends what follows by itself. */
+export async function addTo(page, ...files) {
+  const paths = files.map((file) => file.path);
+  const dashboard = page.locator('#dashboard');
+  const begun = await page.locator('#transfers').isVisible();
+  if (await page.locator('#zone').count()) return page.locator('#files').setInputFiles(paths);
+  // Once a file is in the list, the Dashboard has its input behind "Add more".
+  await dashboard.locator('.uppy-Dashboard-browse, .uppy-DashboardContent-addMore').first().waitFor();
+  if (await dashboard.locator('.uppy-Dashboard-browse').count() === 0) await dashboard.locator('.uppy-DashboardContent-addMore').click();
+  await dashboard.locator('input.uppy-Dashboard-input:not([webkitdirectory])').first().setInputFiles(paths);
+  if (!begun) await dashboard.locator('.uppy-StatusBar-actionBtn--upload').click();
+}
+
+/** Lets go of a file or a folder over a place of the page. */
+export async function dropOn(page, place, what) {
+  const devtools = await page.context().newCDPSession(page);
+  const box = await page.locator(place).first().boundingBox();
+  const where = { x: box.x + Math.min(box.width / 2, 40), y: box.y + 10 };
+  const data = { items: [], files: [what], dragOperationsMask: 1 };
+  for (const type of ['dragEnter', 'dragOver', 'drop']) await devtools.send('Input.dispatchDragEvent', { type, ...where, data });
+}
+
+/** Has the server say other things about itself than it does. */
+export async function told(context, changes) {
+  await context.route('**/config.json', async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, json: { ...(await response.json()), ...changes } });
+  });
+}
+
+const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+/** What a checker of accessibility finds: contrast, names, roles. */
+export async function check(page, when) {
+  await page.waitForTimeout(600); // Uppy fades its panels in; half faded text has no contrast
+  await page.evaluate(axe);
+  const { violations } = await page.evaluate(() => window.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'] }));
+  const found = violations.map(({ id, nodes }) => `${when}: ${id}: ${nodes.map((node) => `${node.target} ${node.any[0]?.message ?? ''}`).join(' | ')}`);
+  assert.deepEqual(found, []);
 }
 
 /** Both pages draw their transfers with the same list. */

@@ -2,13 +2,13 @@
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import { after, test } from 'node:test';
-import { arrived, closeBrowser, copies, makeFile, MiB, passes, quiet, reaches, row, share, stage, unique, until } from './stage.mjs';
+import { addTo, arrived, closeBrowser, copies, dropOn, makeFile, MiB, passes, quiet, reaches, row, share, stage, unique, until } from './stage.mjs';
 
 after(closeBrowser);
 
 const add = (page, ...files) => page.locator('input.uppy-Dashboard-input:not([webkitdirectory])').first().setInputFiles(files.map((file) => file.path));
 const upload = (page) => page.locator('.uppy-StatusBar-actionBtn--upload').click();
-const press = (page, name) => page.getByRole('button', { name, exact: true }).first().click();
+const press = (page, file, action) => row(page, file).locator(`[data-action="${action}"]`).click();
 
 test('files of no byte, one byte and a few mebibytes arrive, and the console stays empty', async (t) => {
   const { open, folder, complaints } = await stage(t);
@@ -78,6 +78,49 @@ test('a folder arrives with everything in it', async (t) => {
   quiet(complaints);
 });
 
+test('a folder dropped beside the Dashboard arrives with everything in it', async (t) => {
+  const { open, folder, complaints } = await stage(t);
+  const page = await open('/');
+  const top = unique('dropped', '');
+  const files = [];
+  for (let n = 0; n < 120; n += 1) files.push(await makeFile(folder, path.join(top, n % 2 ? 'odd' : 'even', unique(`d${n}`)), 10 + n));
+  await page.locator('.uppy-Dashboard-browse').first().waitFor();
+  await dropOn(page, 'h1', path.join(folder, top));
+  await page.getByRole('button', { name: 'Upload 120 files' }).click();
+  await page.locator('#summary', { hasText: '120 of 120 files' }).waitFor();
+  await page.locator('#more', { hasText: 'and 20 files more' }).waitFor();
+  await arrived(...files);
+  quiet(complaints);
+});
+
+test('pause all, resume all, and files that are added meanwhile', async (t) => {
+  const { open, folder, line, complaints } = await stage(t);
+  const page = await open('/');
+  const files = [];
+  for (let n = 0; n < 5; n += 1) files.push(await makeFile(folder, unique(`together${n}`), 6 * MiB));
+  line.slow(2 * MiB);
+  await add(page, ...files.slice(0, 4));
+  await upload(page);
+  await passes(page, files[0], 20);
+  await page.getByRole('button', { name: 'Pause all' }).click();
+  for (const file of files.slice(0, 4)) await reaches(page, file, 'paused');
+  await until('nothing moves any more', async () => {
+    const before = line.sent();
+    await page.waitForTimeout(1000);
+    return line.sent() === before;
+  });
+  assert.equal(await page.evaluate(() => document.activeElement?.id), 'resume-all');
+  line.fast();
+  await page.getByRole('button', { name: 'Resume all' }).click();
+  await addTo(page, files[4]);
+  for (const file of files) await reaches(page, file, 'done');
+  await arrived(...files);
+  await page.getByRole('button', { name: 'Done', exact: true }).click();
+  await page.locator('.uppy-Dashboard-browse').first().waitFor();
+  await page.locator('#transfers').waitFor({ state: 'hidden' });
+  quiet(complaints);
+});
+
 test('pause stops the bytes, resume goes on where they stopped', async (t) => {
   const { open, folder, line, complaints } = await stage(t);
   const page = await open('/');
@@ -86,14 +129,16 @@ test('pause stops the bytes, resume goes on where they stopped', async (t) => {
   await add(page, file);
   await upload(page);
   await passes(page, file, 20);
-  await press(page, 'Pause upload');
+  await row(page, file).getByText(/^Uploading · \d+\s%( · [\d.]+\s[KM]B\/s · .+\sleft)$/).waitFor();
+  await page.locator('#summary').getByText(/^0 of 1 file · .+ of 24\sMB · [\d.]+\s[KM]B\/s · .+\sleft$/).waitFor();
+  await press(page, file, 'pause');
   await reaches(page, file, 'paused');
   await until('nothing moves any more', async () => {
     const before = line.sent();
     await page.waitForTimeout(1000);
     return line.sent() === before;
   });
-  await press(page, 'Resume upload');
+  await press(page, file, 'resume');
   line.fast();
   await reaches(page, file, 'done');
   assert.ok(line.sent() < 36 * MiB, `nothing was sent from the start again: ${line.sent()} bytes for ${file.size}`);
@@ -138,6 +183,24 @@ test('a crash of the tab in the middle goes on in the next one', async (t) => {
   await reaches(next, file, 'done');
   assert.ok(line.sent() < 36 * MiB, `nothing was sent from the start again: ${line.sent()} bytes for ${file.size}`);
   await arrived(file);
+});
+
+test('a tab that closes right after the end finds nothing to restore', async (t) => {
+  const { open, folder } = await stage(t);
+  const page = await open('/');
+  const file = await makeFile(folder, unique('ended'), 1000);
+  await add(page, file);
+  await upload(page);
+  await page.locator('[data-state="done"]').waitFor();
+  await page.close();
+  const next = await open('/');
+  await next.locator('.uppy-Dashboard-browse').first().waitFor();
+  await next.waitForTimeout(500);
+  assert.equal(await next.getByText('Your last session is back').count(), 0);
+  const other = await makeFile(folder, unique('after'), 1000);
+  await addTo(next, other);
+  await reaches(next, other, 'done');
+  await arrived(file, other);
 });
 
 test('offline in the middle: it waits, says so, and goes on by itself', async (t) => {
@@ -207,7 +270,7 @@ test('cancel takes the file off the list and off the server', async (t) => {
   await upload(page);
   await passes(page, file, 5);
   const deleted = page.waitForResponse((response) => response.request().method() === 'DELETE');
-  await press(page, 'Remove file');
+  await press(page, file, 'cancel');
   assert.equal((await deleted).status(), 204);
   await row(page, file).waitFor({ state: 'detached' });
   assert.equal(await copies(file), 0);
@@ -253,7 +316,7 @@ test('by keyboard alone: choose, upload, see it finished', async (t) => {
   const file = await makeFile(folder, unique('keys'), 1000);
   await page.locator('.uppy-Dashboard-browse').first().waitFor();
   const chooser = page.waitForEvent('filechooser');
-  await tabTo(page, 'choose files');
+  await tabTo(page, 'Choose files');
   await page.keyboard.press('Enter');
   await (await chooser).setFiles(file.path);
   await page.locator('.uppy-StatusBar-actionBtn--upload').waitFor();

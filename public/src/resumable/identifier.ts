@@ -2,15 +2,12 @@
 // gives two people's files, or two names in another script, the same key. This one has the file's path and time in it,
 // and a number that only this browser knows.
 
+import { pathOf } from '../shared/drop.ts';
+
 export function identifier(file: File): string {
   const path = pathOf(file);
   const readable = path.replace(/[^0-9A-Za-z_-]+/g, '').slice(-40);
   return [file.size, file.lastModified.toString(36), digest(`${browserKey()}\n${path}`), readable].join('-');
-}
-
-export function pathOf(file: File): string {
-  const given = (file as File & { relativePath?: string }).relativePath;
-  return given || file.webkitRelativePath || file.name;
 }
 
 /** FNV-1a, 64 bits: `crypto.subtle` is not there on a page without TLS. */

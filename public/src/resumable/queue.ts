@@ -1,10 +1,11 @@
 // Resumable.js with the patience that it lacks: its own retries are over after half a minute, a pause of one file can
 // leave the others without a free place, and a passing fault of the server ends a file. Here a file fails for good only
 // when the server says so.
+import { allowed, authorization, currentToken, fetchAllowed, isAsking, refused, wantsToken } from '../shared/access.ts';
 import { type Config, sameOrigin } from '../shared/config.ts';
 import { explain, whileWaiting } from '../shared/errors.ts';
 import { identifier } from './identifier.ts';
-import { type Library, makeLibrary, type Source } from './library.ts';
+import { type Chunk, type Library, makeLibrary, type Source } from './library.ts';
 import { Transfer } from './transfer.ts';
 
 const simultaneous = 4;
@@ -20,13 +21,17 @@ export interface Hearer {
 export class Queue {
   transfers: Transfer[] = [];
   #library: Library;
+  #endpoint: string;
+  /** The access token that a chunk was last sent with. */
+  #tokens = new WeakMap<Chunk, string | null>();
 
   constructor(
     private config: Config,
     private hearer: Hearer,
   ) {
+    this.#endpoint = config.resumableEndpoint ?? '';
     this.#library = makeLibrary({
-      target: config.resumableEndpoint,
+      target: this.#endpoint,
       chunkSize: config.chunkSize,
       simultaneousUploads: simultaneous,
       testChunks: true,
@@ -35,6 +40,10 @@ export class Queue {
       permanentErrors: [400, 401, 403, 404, 409, 413, 415, 500, 501],
       minFileSize: 0,
       generateUniqueIdentifier: identifier,
+      headers: (_source: Source, chunk: Chunk) => {
+        this.#tokens.set(chunk, currentToken());
+        return authorization();
+      },
     });
     this.#listen();
     window.addEventListener('offline', () => this.#offline());
@@ -100,7 +109,12 @@ export class Queue {
       if (!transfer || transfer.wish !== 'go') queueMicrotask(() => (transfer ? transfer.stop() : source.abort()));
       this.hearer.changed();
     });
-    library.on('fileRetry', () => this.hearer.changed());
+    library.on('fileRetry', (source) => {
+      // Why, the library has thrown away by now.
+      const transfer = this.#of(source);
+      if (transfer) transfer.hint = whileWaiting({ text: 'A chunk did not get through.', passing: true });
+      this.hearer.changed();
+    });
     library.on('fileSuccess', (source) => void this.#finished(source));
     library.on('fileError', (source) => this.#failed(source));
   }
@@ -112,7 +126,7 @@ export class Queue {
   /** Keeps as many chunks on their way as there are places. */
   #fill(): void {
     let places = simultaneous - this.transfers.reduce((sum, transfer) => sum + transfer.uploading, 0);
-    while (places > 0 && navigator.onLine && this.#library.uploadNextChunk()) places -= 1;
+    while (places > 0 && navigator.onLine && !isAsking() && this.#library.uploadNextChunk()) places -= 1;
     this.hearer.changed();
   }
 
@@ -128,13 +142,13 @@ export class Queue {
 
   /** The server may name the place of a finished file when it is asked about the whole upload. */
   async #address(transfer: Transfer): Promise<string | null> {
-    const question = new URL(this.config.resumableEndpoint, document.baseURI);
+    const question = new URL(this.#endpoint, document.baseURI);
     question.searchParams.set('resumableIdentifier', transfer.id);
     question.searchParams.set('resumableFilename', transfer.source.fileName);
     question.searchParams.set('resumableRelativePath', transfer.source.relativePath);
     question.searchParams.set('resumableTotalSize', String(transfer.source.size));
     try {
-      const answer: unknown = await (await fetch(question)).json();
+      const answer: unknown = await (await fetchAllowed(question)).json();
       const url = (answer as { url?: unknown } | null)?.url;
       return typeof url === 'string' ? sameOrigin(url) : null;
     } catch {
@@ -146,14 +160,20 @@ export class Queue {
     const transfer = this.#of(source);
     if (!transfer) return;
     const failed = transfer.chunks.find((chunk) => chunk.status() === 'error');
-    const fault = explain(failed?.xhr?.status ?? 0, failed?.xhr?.responseText ?? '', this.config.maxSize);
+    const status = failed?.xhr?.status ?? 0;
+    const challenged = wantsToken(status, failed?.xhr?.getResponseHeader('WWW-Authenticate'));
+    const fault = explain(status, failed?.xhr?.responseText ?? '', this.config.maxSize, challenged);
     // The library has no way to tell a fault that passes from one that stays but the status: R4 of the protocol's
     // notes says that 409, 500 and 501 end a file, so those end it here too.
-    const stays = !fault.passing || [409, 500, 501].includes(failed?.xhr?.status ?? 0);
+    const stays = !fault.passing || [409, 500, 501].includes(status);
     if (stays) {
       transfer.end = 'failed';
       transfer.note = fault.text;
       this.hearer.failed(transfer);
+    } else if (failed && challenged) {
+      transfer.note = fault.text;
+      refused(this.#tokens.get(failed) ?? null);
+      void allowed().then(() => transfer.wish === 'go' && this.#again(transfer));
     } else {
       transfer.note = whileWaiting(fault);
       if (transfer.wish === 'go' && navigator.onLine) {

@@ -1,6 +1,7 @@
 // The list of what was begun earlier and waits for its file.
 import { bytes } from '../shared/format.ts';
 import { byId } from '../shared/frame.ts';
+import { writeName } from '../shared/names.ts';
 import { forget, unfinished } from './unfinished.ts';
 
 let shown = '';
@@ -17,8 +18,7 @@ export function showUnfinished(running: string[]): void {
       row.className = 'row row-head';
       const name = document.createElement('span');
       name.className = 'row-name';
-      name.textContent = one.name;
-      name.title = one.name;
+      writeName(name, one.name);
       const size = document.createElement('span');
       size.className = 'row-size';
       size.textContent = bytes(one.size);
@@ -26,7 +26,7 @@ export function showUnfinished(running: string[]): void {
       button.type = 'button';
       button.className = 'button small';
       button.textContent = 'Forget';
-      button.setAttribute('aria-label', `Forget ${one.name}`);
+      button.setAttribute('aria-label', `Forget ${name.title}`);
       button.addEventListener('click', () => {
         forget(one.id);
         showUnfinished(running);

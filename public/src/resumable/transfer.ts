@@ -12,6 +12,8 @@ export class Transfer {
   end: 'open' | 'done' | 'failed' = 'open';
   /** Why it waits to go on by itself, or why it failed. */
   note = '';
+  /** Why the library tries a chunk again. */
+  hint = '';
   /** Set while the page waits to try a failed file again. */
   timer: number | undefined;
   tries = 0;
@@ -56,7 +58,7 @@ export class Transfer {
       done,
       state,
       speed: this.meter.speed,
-      note: this.note,
+      note: this.note || (state === 'retrying' ? this.hint : ''),
       link: this.link,
     };
   }

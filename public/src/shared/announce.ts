@@ -1,17 +1,18 @@
 // Tells a screen reader what finished or failed. Many at once become one sentence, so that nobody hears 200 names.
 import { files } from './format.ts';
+import { plain } from './names.ts';
 
 const finished: string[] = [];
 const failed: string[] = [];
 let timer: number | undefined;
 
 export function sayFinished(name: string): void {
-  finished.push(name);
+  finished.push(plain(name));
   soon();
 }
 
 export function sayFailed(name: string, why: string): void {
-  failed.push(`${name}: ${why}`);
+  failed.push(`${plain(name)}: ${why}`);
   soon();
 }
 

@@ -10,12 +10,20 @@ export interface Fault {
 
 const offline = 'You are offline. It goes on when the connection is back.';
 
-export function explain(status: number, body: string, maxSize: number | null): Fault {
+export const waitsForToken = 'It waits for the access token.';
+
+/** Whether the server itself said this, and not something on the way to it. */
+export function isOurs(body: string): boolean {
+  return /^\s*ERR_[A-Z0-9_]+:/.test(body);
+}
+
+export function explain(status: number, body: string, maxSize: number | null, challenged = false): Fault {
   const said = sentence(body);
   switch (status) {
     case 0:
       return passing('The server cannot be reached.');
     case 401:
+      return challenged ? passing(waitsForToken) : lasting(`The server does not allow this upload.${said}`);
     case 403:
       return lasting(`The server does not allow this upload.${said}`);
     case 404:
@@ -25,6 +33,7 @@ export function explain(status: number, body: string, maxSize: number | null): F
     case 423:
       return passing('Another tab or device is sending this file.');
     case 413:
+      if (!isOurs(body)) return lasting('A proxy in front of the server refuses requests of this size. Whoever runs it can raise its limit.');
       return lasting(maxSize === null ? `It is larger than this server takes.${said}` : `It is larger than the ${bytes(maxSize)} this server takes.`);
     case 429:
       return passing('The server is busy.');
@@ -38,6 +47,7 @@ export function explain(status: number, body: string, maxSize: number | null): F
 
 /** The same while the page waits to try again. */
 export function whileWaiting(fault: Fault): string {
+  if (fault.text === waitsForToken) return fault.text;
   return navigator.onLine ? `${fault.text} It is tried again by itself.` : offline;
 }
 

@@ -13,7 +13,7 @@ export function bytes(count: number): string {
     unit += 1;
   }
   if (unit === 0) return count === 1 ? `1${gap}byte` : `${count}${gap}bytes`;
-  return `${value < 9.95 ? value.toFixed(1) : value.toFixed(0)}${gap}${units[unit]}`;
+  return `${value < 9.95 && !Number.isInteger(value) ? value.toFixed(1) : value.toFixed(0)}${gap}${units[unit]}`;
 }
 
 export function speed(bytesPerSecond: number): string {

@@ -1,5 +1,6 @@
 // What both pages have around their uploads: limits, version, notices, and the guard against leaving too early.
 import type { Config } from './config.ts';
+import { dropped } from './drop.ts';
 import { bytes } from './format.ts';
 
 export function byId<T extends HTMLElement = HTMLElement>(id: string): T {
@@ -15,13 +16,36 @@ export function frame(config: Config): void {
     limits.textContent = `A file can have up to ${bytes(config.maxSize)}.`;
     limits.hidden = false;
   }
+  // The policy of the page lets it talk to its own address only.
+  if (config.publicUrl !== null && new URL(config.publicUrl).origin !== location.origin) {
+    notice('server', `Open this page at ${config.publicUrl}: that is where this server is reached.`);
+  }
+  for (const link of document.querySelectorAll<HTMLElement>('nav a[href="resumable.html"]')) {
+    link.hidden = config.resumableEndpoint === null && !link.hasAttribute('aria-current');
+  }
 }
 
-export function notice(text: string): void {
+/** What a notice is about. There is one of each at most; the empty text takes it away. */
+export type Subject = 'connection' | 'files' | 'proxy' | 'server';
+
+export function notice(subject: Subject, text: string): void {
   const place = byId('notice');
-  place.textContent = text;
-  place.setAttribute('role', 'alert');
-  place.hidden = text === '';
+  const before = [...place.children].find((one) => (one as HTMLElement).dataset.subject === subject);
+  if ((before?.textContent ?? '') === text) return;
+  before?.remove();
+  if (text !== '') {
+    const line = document.createElement('p');
+    line.dataset.subject = subject;
+    line.textContent = text;
+    place.append(line);
+  }
+  place.hidden = place.childElementCount === 0;
+}
+
+/** A few names, so that a thousand of them do not fill the page. */
+export function some(names: string[], separator = ', '): string {
+  const shown = names.slice(0, 3).join(separator);
+  return names.length > 3 ? `${shown}${separator}and ${names.length - 3} more` : shown;
 }
 
 /** Asks before the tab closes while `busy` says so. */
@@ -31,13 +55,22 @@ export function guardLeaving(busy: () => boolean): void {
   });
 }
 
-/** A file dropped beside the drop zone must not replace the page. */
-export function guardDrops(): void {
-  for (const kind of ['dragover', 'drop'] as const) {
-    window.addEventListener(kind, (event) => {
-      if (event.defaultPrevented) return;
-      event.preventDefault();
-      if (event.dataTransfer) event.dataTransfer.dropEffect = 'none';
-    });
-  }
+/** Files may be dropped anywhere on the page; else a near miss would replace the page by the file. */
+export function takeDrops(take: (files: File[]) => void): void {
+  const over = (on: boolean) => document.body.classList.toggle('over', on);
+  window.addEventListener('dragover', (event) => {
+    if (event.defaultPrevented || !event.dataTransfer?.types.includes('Files')) return;
+    event.preventDefault();
+    event.dataTransfer.dropEffect = 'copy';
+    over(true);
+  });
+  window.addEventListener('dragleave', (event) => {
+    if (event.relatedTarget === null) over(false);
+  });
+  window.addEventListener('drop', (event) => {
+    over(false);
+    if (event.defaultPrevented || !event.dataTransfer) return;
+    event.preventDefault();
+    dropped(event.dataTransfer).then(take, () => notice('files', 'The browser cannot read what was dropped.'));
+  });
 }

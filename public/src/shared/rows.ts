@@ -1,6 +1,8 @@
 // The list of transfers. A row is made once and then only its changed parts are written; every word from outside
 // (names, errors) goes in as text.
 import * as format from './format.ts';
+import { writeName } from './names.ts';
+import { saveAllowed } from './save.ts';
 
 export type State = 'waiting' | 'uploading' | 'paused' | 'retrying' | 'failed' | 'done';
 
@@ -85,31 +87,32 @@ class Row {
 
   constructor(view: View, act: (action: Action, id: string) => void, actions: Action[]) {
     this.element.className = 'row';
-    this.#name.textContent = view.name;
-    this.#name.title = view.name;
+    writeName(this.#name, view.name);
+    const name = this.#name.title;
     this.#size.textContent = format.bytes(view.size);
     this.#bar.max = 100;
-    this.#bar.setAttribute('aria-label', view.name);
+    this.#bar.setAttribute('aria-label', name);
     this.#link.className = 'row-link';
     this.#link.textContent = 'Download';
-    this.#link.setAttribute('aria-label', `Download ${view.name}`);
+    this.#link.setAttribute('aria-label', `Download ${name}`);
     this.#link.download = '';
+    this.#link.addEventListener('click', (event) => saveAllowed(event, this.#link.href, view.name));
     const head = part('div', 'row-head');
     head.append(this.#name, this.#size);
     const foot = part('div', 'row-foot');
-    foot.append(this.#facts, this.#link);
+    foot.append(this.#facts, this.#note, this.#link);
     for (const action of actions) {
       const button = document.createElement('button');
       button.type = 'button';
       button.className = 'button small';
       button.textContent = labels[action];
-      button.setAttribute('aria-label', `${labels[action]} ${view.name}`);
+      button.setAttribute('aria-label', `${labels[action]} ${name}`);
       button.dataset.action = action;
       button.addEventListener('click', () => act(action, view.id));
       this.#buttons.set(action, button);
       foot.append(button);
     }
-    this.element.append(head, this.#bar, foot, this.#note);
+    this.element.append(head, this.#bar, foot);
   }
 
   show(view: View): void {
@@ -136,10 +139,12 @@ class Row {
 }
 
 function facts(view: View, share: number): string {
+  // The browser has handed over everything; it is on its way, or the server makes it durable.
+  if (view.state === 'uploading' && view.size > 0 && view.done >= view.size) return 'Sent, waiting for the server';
   const parts = [words[view.state]];
   if (view.state !== 'done' && view.state !== 'failed' && view.done > 0) parts.push(`${Math.floor(share)}\u00a0%`);
   if (view.state === 'uploading' && view.speed > 0) {
-    parts.push(format.speed(view.speed), `${format.duration((view.size - view.done) / view.speed)} left`);
+    parts.push(format.speed(view.speed), `${format.duration((view.size - view.done) / view.speed)}\u00a0left`);
   }
   return parts.join(' · ');
 }
@@ -153,7 +158,7 @@ export function summary(views: View[], speed: number): string {
   const size = going.reduce((sum, view) => sum + view.size, 0);
   const parts = [`${done} of ${format.files(views.length)}`, `${format.bytes(sent)} of ${format.bytes(size)}`];
   if (failed > 0) parts.push(`${failed} failed`);
-  if (speed > 0 && sent < size) parts.push(format.speed(speed), `${format.duration((size - sent) / speed)} left`);
+  if (speed > 0 && sent < size) parts.push(format.speed(speed), `${format.duration((size - sent) / speed)}\u00a0left`);
   return parts.join(' · ');
 }
 

@@ -10,15 +10,17 @@ export const coreStrings = (maxSize: number | null) => ({
 });
 
 // Fingers choose; they do not drop.
-const drop = matchMedia('(hover: none)').matches ? 'Tap to' : 'Drop files here,';
+const drop = matchMedia('(hover: none)').matches ? '' : 'Drop files or folders here, or ';
 
 export const dashboardStrings = {
   strings: {
     dashboardTitle: 'Upload files',
-    dropPasteBoth: `${drop} %{browseFiles} or %{browseFolders}`,
-    dropPasteFiles: `${drop} %{browseFiles}`,
-    browseFiles: 'choose files',
-    browseFolders: 'choose a folder',
+    dropPasteBoth: `${drop}%{browseFiles}%{browseFolders}`,
+    dropPasteFiles: `${drop}%{browseFiles}`,
+    dropHint: 'Drop files or folders here',
+    browseFiles: 'Choose files',
+    browseFolders: 'Choose a folder',
+    cancel: 'Cancel all',
     sessionRestored: 'Your last session is back',
     recoveredAllFiles: 'Press Upload to go on where it stopped.',
     recoveredXFiles: {

@@ -2,14 +2,14 @@
 import { type Config, sameOrigin } from '../shared/config.ts';
 import { byId } from '../shared/frame.ts';
 import { Meter } from '../shared/meter.ts';
-import { Rows, type State, summary, type View } from '../shared/rows.ts';
-import type { Doings, File, Uploader } from './uploader.ts';
+import { type Action, actions, Rows, type State, summary, type View } from '../shared/rows.ts';
+import type { Doings } from './traffic.ts';
+import type { File, Uploader } from './uploader.ts';
 
-const order: State[] = ['failed', 'retrying', 'uploading', 'paused', 'done', 'waiting'];
+const order: State[] = ['failed', 'retrying', 'uploading', 'paused', 'waiting', 'done'];
 
 export class Transfers {
-  // The Dashboard has the other buttons. It has no Retry for a file that failed before its first byte.
-  #rows = new Rows(byId('rows'), byId('more'), (_action, id) => void this.uppy.retryUpload(id), ['retry']);
+  #rows = new Rows(byId('rows'), byId('more'), (action, id) => this.#act(action, id), [...actions]);
   #meters = new Map<string, Meter>();
   #total = new Meter();
   #timer: number | undefined;
@@ -21,10 +21,20 @@ export class Transfers {
   ) {
     uppy.on('state-update', () => this.soon());
     window.setInterval(() => this.busy && this.soon(), 1000); // a stalled upload has to show it
+    byId('pause-all').addEventListener('click', () => this.#all(true));
+    byId('resume-all').addEventListener('click', () => this.#all(false));
+    byId('clear').addEventListener('click', () => {
+      uppy.removeFiles(uppy.getFiles().filter((file) => this.#state(file) === 'done').map((file) => file.id));
+      this.#show();
+    });
   }
 
   get busy(): boolean {
     return this.uppy.getFiles().some((file) => started(file) && !file.progress.uploadComplete && !file.error && !file.isGhost);
+  }
+
+  get begun(): boolean {
+    return this.uppy.getFiles().some(started);
   }
 
   soon(): void {
@@ -43,9 +53,42 @@ export class Transfers {
     else this.#total.reset();
     byId('transfers').hidden = views.length === 0;
     byId('summary').textContent = summary(views, this.#total.speed);
-    // Files that still queue are in the Dashboard; here they would push out of sight what moves.
-    const shown = views.filter((view) => view.state !== 'waiting');
-    this.#rows.show(shown.sort((one, other) => order.indexOf(one.state) - order.indexOf(other.state)));
+    const open = views.filter((view) => view.state !== 'done' && view.state !== 'failed');
+    byId('pause-all').hidden = open.length < 2 || !open.some((view) => view.state !== 'paused');
+    byId('resume-all').hidden = open.length < 2 || !byId('pause-all').hidden;
+    byId('clear').hidden = open.length === 0 || open.length === views.length;
+    // In a list that is longer than the page, what moves comes before what is over or queues.
+    if (views.length > 100) views.sort((one, other) => order.indexOf(one.state) - order.indexOf(other.state));
+    this.#rows.show(views);
+    this.#fold(views.length > 0 && views.length === this.uppy.getFiles().length);
+  }
+
+  /** Once every file has its row here, the Dashboard's own list of them would only say it twice. */
+  #fold(on: boolean): void {
+    const dashboard = byId('dashboard');
+    if (dashboard.classList.contains('folded') === on) return;
+    dashboard.classList.toggle('folded', on);
+    window.dispatchEvent(new Event('resize')); // its list measures itself only then
+  }
+
+  #act(action: Action, id: string): void {
+    if (action === 'retry') void this.uppy.retryUpload(id);
+    else if (action === 'cancel') this.uppy.removeFile(id);
+    else this.#pause(id, action === 'pause');
+    this.#show();
+  }
+
+  #pause(id: string, on: boolean): void {
+    const file = this.uppy.getFile(id);
+    if (!file || Boolean('isPaused' in file && file.isPaused) === on) return;
+    this.uppy.pauseResume(id);
+    if (on) this.doings.waiting.delete(id);
+  }
+
+  #all(pause: boolean): void {
+    for (const file of this.uppy.getFiles()) if (started(file) && !file.error && !file.progress.uploadComplete) this.#pause(file.id, pause);
+    this.#show();
+    byId(pause ? 'resume-all' : 'pause-all').focus();
   }
 
   #view(file: File): View {

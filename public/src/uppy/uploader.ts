@@ -4,21 +4,17 @@ import Uppy, { type UppyFile } from '@uppy/core';
 import Dashboard from '@uppy/dashboard';
 import GoldenRetriever from '@uppy/golden-retriever';
 import Tus from '@uppy/tus';
-import type { DetailedError, HttpRequest } from 'tus-js-client';
 import type { Config } from '../shared/config.ts';
-import { explain, whileWaiting } from '../shared/errors.ts';
+import { plain } from '../shared/names.ts';
+import { noteFinished } from './finished.ts';
+import { pieceSize } from './pieces.ts';
 import { coreStrings, dashboardStrings } from './strings.ts';
+import { type Doings, Traffic } from './traffic.ts';
 
 export type Meta = Record<string, string | undefined>;
 export type Body = Record<string, never>;
 export type File = UppyFile<Meta, Body>;
 export type Uploader = Uppy<Meta, Body>;
-
-/** Per file: a request was sent for it, and why it waits if it does. Changes are told by `changed`. */
-export interface Doings {
-  started: Set<string>;
-  waiting: Map<string, string>;
-}
 
 const mebibyte = 1024 * 1024;
 
@@ -33,7 +29,7 @@ export function makeUploader(config: Config, seat: string, doings: Doings, chang
     locale: coreStrings(config.maxSize) as never,
     onBeforeFileAdded: (file, files) => (Object.hasOwn(files, file.id) && !files[file.id]?.isGhost ? undefined! : withMetadata(file)),
   });
-  const askers = new WeakMap<HttpRequest, string>();
+  const traffic = new Traffic(uppy, config, doings, changed);
 
   uppy.use(Dashboard, {
     target: '#dashboard',
@@ -41,12 +37,13 @@ export function makeUploader(config: Config, seat: string, doings: Doings, chang
     width: '100%',
     height: 420,
     theme: 'auto',
-    fileManagerSelectionType: 'both',
+    fileManagerSelectionType: 'webkitdirectory' in HTMLInputElement.prototype ? 'both' : 'files',
     singleFileFullScreen: false,
     showLinkToFileUploadResult: false,
     proudlyDisplayPoweredByUppy: false,
-    // The list below says it too, with a steadier guess of the time left.
+    // The list below says it too, with a steadier guess of the time left, and the notices have the errors.
     hideProgressDetails: true,
+    disableInformer: true,
     locale: dashboardStrings as never,
   });
   uppy.use(Tus, {
@@ -54,24 +51,15 @@ export function makeUploader(config: Config, seat: string, doings: Doings, chang
     limit: 3,
     retryDelays,
     removeFingerprintOnSuccess: true,
-    onBeforeRequest: (request, file) => {
-      askers.set(request, file.id);
-      doings.started.add(file.id);
-      changed();
-    },
-    onShouldRetry: (error, _attempt, _options, next) => {
-      const again = next(error as DetailedError) || toldToWait(error as DetailedError);
-      const asker = askers.get((error as DetailedError).originalRequest!);
-      if (again && asker) {
-        doings.waiting.set(asker, whileWaiting(understand(error as DetailedError, config)));
-        changed();
-      }
-      return again;
-    },
+    chunkSize: pieceSize(),
+    onBeforeRequest: (request, file) => traffic.before(request, file.id),
+    onAfterResponse: (request, response) => traffic.after(request, response),
+    onShouldRetry: (error, _attempt, _options, next) => traffic.again(error, next),
     onError: (error) => {
-      error.message = understand(error as DetailedError, config).text;
+      error.message = traffic.understand(error).text;
     },
   });
+  noteFinished(uppy);
   uppy.use(GoldenRetriever, {
     expires: 7 * 24 * 60 * 60 * 1000,
     indexedDB: { maxFileSize: 256 * mebibyte, maxTotalSize: 1024 * mebibyte },
@@ -85,18 +73,7 @@ function withMetadata(file: File): File {
   const inFolder = typeof relativePath === 'string' && relativePath !== '' && relativePath !== 'null';
   return {
     ...file,
-    meta: { ...meta, filename: file.name, filetype: file.type, ...(inFolder ? { relativePath } : {}) },
+    // What the Dashboard shows is `name`; the server gets the true name as `filename`.
+    meta: { ...meta, name: plain(file.name ?? ''), filename: file.name, filetype: file.type, ...(inFolder ? { relativePath } : {}) },
   } as File;
-}
-
-/** 460: the server threw the damaged part away and still has the rest. */
-function toldToWait(error: DetailedError): boolean {
-  return error.originalResponse?.getStatus() === 460;
-}
-
-function understand(error: Error & Partial<DetailedError>, config: Config) {
-  const response = error.originalResponse;
-  if (response) return explain(response.getStatus(), response.getBody() ?? '', config.maxSize);
-  if (error.originalRequest || error.name === 'NetworkError' || 'isNetworkError' in error) return explain(0, '', config.maxSize);
-  return { text: 'The browser cannot read this file any more. Choose it again.', passing: false };
 }

@@ -12,6 +12,12 @@ export async function dropped(transfer: DataTransfer): Promise<File[]> {
   return found;
 }
 
+/** The path of a file below the folder that was chosen or dropped; its name when there was none. */
+export function pathOf(file: File): string {
+  const given = (file as File & { relativePath?: string }).relativePath;
+  return given || file.webkitRelativePath || file.name;
+}
+
 async function collect(entry: FileSystemEntry, folder: string, found: File[]): Promise<void> {
   if (entry.isFile) {
     const file = await new Promise<File>((done, failed) => (entry as FileSystemFileEntry).file(done, failed));
