@@ -21,7 +21,7 @@ for (const address of ['/', '/resumable.html']) {
 
     await page.keyboard.type('wrong');
     await page.keyboard.press('Enter');
-    await page.getByText('The server did not take this token.').waitFor();
+    await page.getByText('The server did not accept this token.').waitFor();
     await page.keyboard.type('no spaces here');
     await page.keyboard.press('Enter');
     await page.getByText('A token has no spaces').waitFor();
@@ -66,7 +66,7 @@ test('a token that ends in mid upload costs nothing that was stored', async (t) 
   line.cut();
   await row(page, file).getByText('The server cannot be reached.').waitFor();
   line.mend();
-  await page.getByText('The server did not take this token.').waitFor();
+  await page.getByText('The server did not accept this token.').waitFor();
   line.fast();
   await page.locator('#token').fill('second');
   await page.getByRole('button', { name: 'Go on', exact: true }).click();

@@ -3,9 +3,10 @@
 import http from 'node:http';
 
 /**
- * @param {{ keep?: boolean, most?: number, token?: () => string | null, swallow?: number, answer?: (request) => number | undefined }} ways
+ * @param {{ keep?: boolean, most?: number, token?: () => string | null, swallow?: number, answer?: (request) => number | undefined, prefix?: string }} ways
  *   keep: whole requests only; most: bytes that a request may have; token: what has to come with a request for an upload;
- *   swallow: bytes of a PATCH that are taken and never passed on; answer: a status instead of the server's answer
+ *   swallow: bytes of a PATCH that are taken and never passed on; answer: a status instead of the server's answer;
+ *   prefix: the path that it puts in front of everything, and tells the server of
  */
 export async function openProxy(t, target, ways) {
   const { hostname, port } = new URL(target);
@@ -14,6 +15,11 @@ export async function openProxy(t, target, ways) {
   const proxy = http.createServer((request, response) => {
     const length = Number(request.headers['content-length'] ?? 0);
     seen.push({ method: request.method, url: request.url, length, authorization: request.headers.authorization });
+    if (ways.prefix) {
+      if (!request.url.startsWith(`${ways.prefix}/`)) return refuse(request, response, 404, {}, 'not here');
+      request.url = request.url.slice(ways.prefix.length);
+      Object.assign(request.headers, { 'x-forwarded-proto': 'http', 'x-forwarded-host': request.headers.host, 'x-forwarded-prefix': ways.prefix });
+    }
     request.on('error', () => {});
     response.on('error', () => {});
     const wanted = ways.token?.();

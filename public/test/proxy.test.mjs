@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { openProxy } from './proxy.mjs';
-import { addTo, arrived, closeBrowser, makeFile, MiB, passes, quiet, reaches, row, server, stage, unique, until } from './stage.mjs';
+import { addTo, arrived, closeBrowser, digest, makeFile, MiB, passes, quiet, reaches, row, server, stage, unique, until } from './stage.mjs';
 
 after(closeBrowser);
 
@@ -96,3 +96,19 @@ test('a gateway that fails when asked for the offset does not make the upload st
   assert.ok(line.sent() < 36 * MiB, `nothing was sent from the start again: ${line.sent()} bytes for ${file.size}`);
   await arrived(file);
 });
+
+for (const address of ['/media/', '/media/resumable.html']) {
+  test(`${address}: a proxy that puts a path in front of everything`, async (t) => {
+    const proxy = await openProxy(t, server, { prefix: '/media' });
+    const { open, folder, complaints } = await stage(t, { behind: proxy.url });
+    const page = await open(address);
+    const file = await makeFile(folder, unique('prefixed'), 9 * MiB);
+    await addTo(page, file);
+    await reaches(page, file, 'done');
+    await arrived(file);
+    const download = page.waitForEvent('download');
+    await row(page, file).getByRole('link', { name: `Download ${file.name}` }).click();
+    assert.equal(await digest(await (await download).path()), file.sha256);
+    quiet(complaints);
+  });
+}

@@ -35,7 +35,7 @@ async fn ask(app: &App, call: &Call) -> Result<Answer, Problem> {
     let params = Params::read(&call.query, app.config.resumable.prefix.as_deref());
     let upload = call.uploads.find(key(app, call, &params)?).await.map_err(|error| fail(&error))?;
     if !params.has_chunk_number() {
-        return Ok(status(app, upload.as_ref()));
+        return Ok(status(app, call, upload.as_ref()));
     }
     let (chunks, number) = (params.chunks()?, params.chunk_number()?);
     let range = chunks.range(number).map_err(|error| bad(error.to_string()))?;
@@ -53,7 +53,7 @@ async fn ask(app: &App, call: &Call) -> Result<Answer, Problem> {
 }
 
 /// As the program answered it that this adapter replaces.
-fn status(app: &App, upload: Option<&Upload>) -> Answer {
+fn status(app: &App, call: &Call, upload: Option<&Upload>) -> Answer {
     let json = match upload {
         None => serde_json::json!({ "status": "not_found" }),
         Some(upload) if upload.is_complete() => {
@@ -61,8 +61,7 @@ fn status(app: &App, upload: Option<&Upload>) -> Answer {
             if app.config.features.download
                 && let Some(fields) = json.as_object_mut()
             {
-                let prefix = app.config.public_url.as_ref().map_or("", |public| public.path_prefix());
-                fields.insert("url".into(), format!("{prefix}{}{}", app.config.base_path, upload.id).into());
+                fields.insert("url".into(), call.reached.location(&app.config, upload.id).into());
             }
             json
         }

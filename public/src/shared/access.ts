@@ -59,7 +59,7 @@ function ask(again: boolean): Promise<void> {
     problem.textContent = text;
     input.toggleAttribute('aria-invalid', text !== '');
   };
-  complain(again ? 'The server did not take this token.' : '');
+  complain(again ? 'The server did not accept this token.' : '');
   form.hidden = false;
   input.focus();
   return new Promise((done) => {
