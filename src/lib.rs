@@ -4,6 +4,8 @@ pub mod admin;
 pub mod cli;
 pub mod config;
 pub mod conn;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod http;
 pub mod protocol;
 pub mod server;
