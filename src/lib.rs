@@ -5,6 +5,8 @@ pub mod admin;
 pub mod cli;
 pub mod config;
 pub mod conn;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod http;
 pub mod protocol;
 pub mod server;

@@ -4,6 +4,8 @@
 mod base64_body;
 mod errors;
 mod form;
+#[doc(hidden)]
+pub mod fuzzing;
 mod multipart;
 mod params;
 

@@ -4,6 +4,8 @@
 
 mod create;
 mod errors;
+#[doc(hidden)]
+pub mod fuzzing;
 mod headers;
 
 use ::headers::{HeaderMapExt as _, HeaderValue};

@@ -17,6 +17,8 @@ mod durable;
 mod epoch;
 pub mod file_name;
 pub mod fsck;
+#[doc(hidden)]
+pub mod fuzzing;
 mod keys;
 pub mod layout;
 mod metrics;

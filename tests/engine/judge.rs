@@ -113,7 +113,7 @@ impl<B: Bench> World<B> {
                 slot.told = slot.told.max(upload.offset);
                 slot.told_length = upload.length.known().or(slot.told_length);
                 slot.told_complete |= upload.is_complete();
-                let is_sure = client.alone && client.doubts == slot.doubts;
+                let is_sure = client.alone && client.doubts == slot.doubts && !client.is_threatened;
                 if slot.gone == Gone::Perhaps && is_sure && client.what == What::Inspect {
                     slot.gone = Gone::No;
                 }

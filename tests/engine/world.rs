@@ -57,6 +57,8 @@ pub(crate) struct Client {
     pub(crate) was_gone: bool,
     /// How often it was doubted that the upload is there, before it asked.
     pub(crate) doubts: usize,
+    /// Somebody was about to remove it, or a part of it.
+    pub(crate) is_threatened: bool,
     /// Nobody else was at the upload all the time.
     pub(crate) alone: bool,
     pub(crate) faults_before: usize,
@@ -226,6 +228,10 @@ impl<B: Bench> World<B> {
         }
         let task = self.spawn(work);
         let now = &self.slots[slot];
+        let concerns = |other: usize| other == slot || now.parts.contains(&other);
+        let removes = |other: &Client| other.what == What::Terminate && concerns(other.slot);
+        let is_haunted = (0..self.slots.len()).any(|other| concerns(other) && self.slots[other].haunted);
+        let is_threatened = is_haunted || self.clients.iter().any(removes);
         let client = Client {
             name,
             slot,
@@ -236,6 +242,7 @@ impl<B: Bench> World<B> {
             told_chunks: now.fill.as_ref().map(|fill| fill.told.clone()).unwrap_or_default(),
             was_gone: now.gone == Gone::Yes,
             doubts: now.doubts,
+            is_threatened,
             alone,
             faults_before: self.hand.faults_met(),
         };
