@@ -45,7 +45,8 @@ pub(crate) fn cut(fs: FileSystem, cuts: usize, seed: u64, after: After) -> Resul
     let mut held = Tally::default();
     let mut done = 0;
     for number in 0.. {
-        let kind = if fs == FileSystem::Btrfs || number % 2 == 1 { Kind::Cached } else { Kind::Plain };
+        let outer = if after == After::Nothing { FileSystem::Xfs } else { FileSystem::Ext4 };
+        let kind = if fs == FileSystem::Btrfs || number % 2 == 1 { Kind::Cached(outer) } else { Kind::Plain };
         let mut bench = Bench::new(fs, kind, mixed(drawn ^ number), after);
         for _ in 0..CUTS_PER_DISK.min(cuts - done) {
             bench.cut();

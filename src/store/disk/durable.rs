@@ -13,10 +13,14 @@ use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use rustix::fs::{Access, CWD, FallocateFlags, Mode, OFlags, RenameFlags, fallocate, renameat_with};
+use rustix::fs::{
+    Access, CWD, FallocateFlags, Mode, OFlags, RenameFlags, StatVfsMountFlags, fallocate, fstatvfs,
+    renameat_with, syncfs,
+};
 use rustix::io::Errno;
 
 use super::metrics::{Synced, Syncs};
@@ -40,6 +44,44 @@ pub(super) struct Durable {
     /// A file that takes [`SPARE`] bytes of room.
     spare: Mutex<Option<File>>,
     syncs_timed: Syncs,
+    trust: Trust,
+}
+
+/// Whether "fine" means anything. After a sync that failed, the system may say so of everything that was a part of it,
+/// whoever asks and whenever (btrfs does): what was changed before is in memory, marked as written, and on no disk. So
+/// from then on whole file systems are synced, until one of these goes well.
+#[derive(Default)]
+struct Trust {
+    failures: AtomicU64,
+    mended: AtomicU64,
+}
+
+impl Trust {
+    fn sync(&self, file: &File, sync: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+        let failures = self.failures.load(Ordering::SeqCst);
+        let result = if failures == self.mended.load(Ordering::SeqCst) {
+            sync()
+        } else {
+            sync().and_then(|()| Ok(syncfs(file)?))
+        };
+        // A sync that meets the end of XFS ("shutdown", when its log can't be written) finds its file let go of and says "fine".
+        // To look at a file is refused from then on, and costs next to nothing.
+        let result = result.and_then(|()| file.metadata().map(drop));
+        // And a file system that has failed meanwhile is read-only (btrfs, ext4).
+        let result = result.and_then(|()| match fstatvfs(file)?.f_flag.contains(StatVfsMountFlags::RDONLY) {
+            true => Err(Errno::ROFS.into()),
+            false => Ok(()),
+        });
+        match result {
+            Ok(()) => drop(self.mended.fetch_max(failures, Ordering::SeqCst)),
+            Err(_) => drop(self.failures.fetch_add(1, Ordering::SeqCst)),
+        }
+        // Whoever has failed meanwhile may have taken what this one was about with it.
+        if result.is_ok() && self.failures.load(Ordering::SeqCst) != failures {
+            return Err(io::Error::other("another sync has failed at the same time"));
+        }
+        result
+    }
 }
 
 impl Durable {
@@ -54,6 +96,7 @@ impl Durable {
             directories: Mutex::default(),
             spare: Mutex::default(),
             syncs_timed: Syncs::default(),
+            trust: Trust::default(),
         }
     }
 
@@ -99,7 +142,7 @@ impl Durable {
         if !self.syncs {
             return Ok(());
         }
-        while_waiting(|| self.syncs_timed.time(synced, || file.sync_data()))
+        while_waiting(|| self.syncs_timed.time(synced, || self.trust.sync(file, || file.sync_data())))
     }
 
     /// Makes the names in a directory durable. Calls that come while a sync runs share the next one: however many
@@ -112,9 +155,11 @@ impl Durable {
             let mut all = self.directories.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(all.entry(dir.to_owned()).or_default())
         };
-        let result = while_waiting(|| {
-            shared.sync(|| self.syncs_timed.time(Synced::Directory, || File::open(dir)?.sync_all()))
-        });
+        let sync = || {
+            let dir = File::open(dir)?;
+            self.trust.sync(&dir, || dir.sync_all())
+        };
+        let result = while_waiting(|| shared.sync(|| self.syncs_timed.time(Synced::Directory, sync)));
         drop(shared);
         let mut all = self.directories.lock().unwrap_or_else(PoisonError::into_inner);
         if all.get(dir).is_some_and(|shared| Arc::strong_count(shared) == 1) {
