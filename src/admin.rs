@@ -23,7 +23,7 @@ enum Failure {
     NoUpload(String, String),
     #[error("can't remove {0}: {1}")]
     NotRemoved(String, String),
-    #[error("the daemon that uses the data directory does not answer: {0}")]
+    #[error("can't ask the daemon that uses the data directory: {0}")]
     Daemon(String),
 }
 

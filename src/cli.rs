@@ -42,6 +42,8 @@ pub enum Invocation {
     CheckConfig {
         /// The settings as lines of TOML, each with where it comes from.
         report: String,
+        /// The settings themselves.
+        config: Box<Config>,
     },
     /// Look at uploads, or after them.
     Admin(Box<Admin>),
@@ -166,9 +168,9 @@ pub fn read(argv: impl IntoIterator<Item = OsString>) -> Result<Invocation, Fare
     Ok(match asked.command {
         None => Invocation::Serve(Box::new(checked(asked.args)?)),
         Some(Command::CheckConfig(args)) => {
-            let warnings = checked(*args)?.warnings;
-            let warnings = warnings.iter().map(|warning| format!("# {warning}\n")).collect::<String>();
-            Invocation::CheckConfig { report: report::lines(&settings, &origins) + &warnings }
+            let config = Box::new(checked(*args)?);
+            let warnings = config.warnings.iter().map(|warning| format!("# {warning}\n")).collect::<String>();
+            Invocation::CheckConfig { report: report::lines(&settings, &origins) + &warnings, config }
         }
         Some(Command::List(args)) => Invocation::Admin(Box::new(Admin::List(args))),
         Some(Command::Show(args)) => Invocation::Admin(Box::new(Admin::Show(args))),

@@ -16,10 +16,13 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 fn main() -> ExitCode {
     match cli::read(std::env::args_os()) {
         Ok(Invocation::Serve(config)) => serve(*config),
-        Ok(Invocation::CheckConfig { report }) => {
-            cli::say(&report);
-            ExitCode::SUCCESS
-        }
+        Ok(Invocation::CheckConfig { report, config }) => match server::check_files(&config) {
+            Ok(()) => {
+                cli::say(&report);
+                ExitCode::SUCCESS
+            }
+            Err(error) => cli::complain(&error),
+        },
         Ok(Invocation::Admin(command)) => admin::run(*command),
         Ok(Invocation::Print(text)) => {
             cli::say(text);

@@ -35,7 +35,7 @@ pub use self::tls::TlsError;
 use self::tls::{Pair, Tls};
 use crate::access::{Access, AccessError};
 use crate::cli;
-use crate::config::Config;
+use crate::config::{Config, SecretFile};
 use crate::http::{App, Current, Door, Monitor};
 use crate::store::disk::Disk;
 use crate::upload::{Rules, Uploads};
@@ -84,6 +84,24 @@ pub struct Process {
     pub log: Log,
     /// Reads the settings again.
     pub reread: Reread,
+}
+
+/// Reads all files that the configuration names, as a daemon would, and forgets them. Credentials are there for the daemon
+/// alone, so those that nobody hands over here are left out.
+///
+/// # Errors
+/// One of them can't be used.
+pub fn check_files(config: &Config) -> Result<(), StartError> {
+    let has_credentials = std::env::var_os("CREDENTIALS_DIRECTORY").is_some();
+    let is_here = |file: &SecretFile| has_credentials || matches!(file, SecretFile::Path(_));
+    if let Some(files) = config.tls.as_ref().filter(|files| is_here(&files.cert) && is_here(&files.key)) {
+        Pair::load(files)?;
+    }
+    let mut access = config.access.clone();
+    access.token_file = access.token_file.filter(is_here);
+    access.permit_key.retain(is_here);
+    Access::load(&access)?;
+    Ok(())
 }
 
 /// Serves until a signal ends it, at the addresses of the configuration and on the sockets that were passed.

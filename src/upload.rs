@@ -196,7 +196,9 @@ impl<S: Store> Uploads<S> {
         if upload.is_expired(Timestamp::now()) {
             return Err(UploadError::Expired);
         }
-        self.remove(id).await
+        self.take_away(id).await?;
+        self.inner.metrics.terminated.inc();
+        Ok(())
     }
 
     /// The same for whoever keeps the uploads: one that has expired is still there to him.
@@ -204,6 +206,12 @@ impl<S: Store> Uploads<S> {
     /// # Errors
     /// It is not there, or its holder does not let go.
     pub async fn remove(&self, id: UploadId) -> Result<(), UploadError> {
+        self.take_away(id).await?;
+        self.inner.metrics.terminated.inc();
+        Ok(())
+    }
+
+    async fn take_away(&self, id: UploadId) -> Result<(), UploadError> {
         self.inner.store.peek(id).await?;
         let lease = self.take_over(id).await?;
         let engine = self.clone();
@@ -211,7 +219,6 @@ impl<S: Store> Uploads<S> {
             let upload = engine.inner.store.load(lease.id()).await?;
             engine.inner.store.remove(&upload).await?;
             tracing::info!(%id, offset = upload.offset, "terminated");
-            engine.inner.metrics.terminated.inc();
             drop(lease);
             engine.forget(&upload).await;
             Ok(())

@@ -347,6 +347,21 @@ fn uploads_are_removed_by_the_daemon_that_runs_or_without_one() {
 }
 
 #[test]
+fn a_part_that_a_final_upload_waits_for_stays() {
+    let daemon = Daemon::start(&["--expire-after", "1s"]);
+    let parts = [0; 2].map(|_| daemon.create("Upload-Length: 5\nUpload-Concat: partial"));
+    daemon.patch(&parts[0], 0, b"hello").expect(204);
+    let _wire = daemon.begin_patch(&parts[1], 0, 5, b"w");
+    let concat = format!("Upload-Concat: final;{} {}", parts[0], parts[1]);
+    daemon.create(&concat);
+    daemon.wait_for_received(&parts[1], 1);
+    let data = daemon.kill();
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    let told = said(&data, &["expire"]);
+    assert!(told.contains("in use, left alone") && told.ends_with("0 removed\n"), "{told}");
+}
+
+#[test]
 fn only_who_owns_the_directory_commands_the_daemon() {
     use std::os::unix::fs::PermissionsExt as _;
     let daemon = Daemon::start(&[]);

@@ -368,6 +368,23 @@ fn switches_are_true_or_false_in_the_environment_and_the_file() {
 }
 
 #[test]
+fn files_that_the_settings_name_are_looked_at() {
+    let resumed = resumed();
+    for flags in [
+        &["check-config", "--token-file=missing"][..],
+        &["check-config", "--permit-key=missing"],
+        &["check-config", "--tls-cert=missing", "--tls-key=missing"],
+    ] {
+        let output = resumed.run(flags);
+        let said = text(&output.stderr);
+        assert_eq!((output.status.code(), text(&output.stdout).as_str()), (Some(1), ""), "{said}");
+        assert!(said.contains("missing: can't be read: No such file or directory"), "{said}");
+    }
+    // What the service manager hands over to the daemon alone can't be looked at here.
+    resumed.settings(&["--token-file=credential:tokens"]);
+}
+
+#[test]
 fn variables_that_are_no_settings_are_told() {
     let resumed = resumed().with_variable("RESUMED_MAXSIZE", "1GiB").with_variable("RESUMED_TEST_XYZ", "1");
     let report = resumed.settings(&[]);

@@ -30,7 +30,7 @@ struct Key {
 #[derive(Debug, Deserialize)]
 struct Claims {
     /// The owner.
-    sub: Option<String>,
+    sub: String,
     /// What is allowed: create, append, read, delete. Without it: what an upload takes.
     ops: Option<Vec<Op>>,
     /// The largest upload in bytes.
@@ -69,6 +69,7 @@ impl Permits {
         // The key says which algorithm is used, never the permit alone.
         for key in self.keys.iter().filter(|key| key.algorithm == header.alg) {
             match decode::<Claims>(token, &key.key, &self.validation(key.algorithm)) {
+                Ok(permit) if permit.claims.sub.is_empty() => why = "it lacks the claim sub".to_owned(),
                 Ok(permit) => return Ok(caller(permit.claims)),
                 Err(error) => why = reason(error.kind()),
             }
@@ -80,10 +81,12 @@ impl Permits {
         let mut validation = Validation::new(algorithm);
         validation.leeway = LEEWAY;
         validation.validate_nbf = true;
+        // Without a name all who have none would share their uploads.
+        validation.set_required_spec_claims(&["exp", "sub"]);
         match &self.audience {
             Some(audience) => {
                 validation.set_audience(&[audience]);
-                validation.set_required_spec_claims(&["exp", "aud"]);
+                validation.set_required_spec_claims(&["exp", "sub", "aud"]);
             }
             // One that is meant for somebody else is not for us, and without a name we can't tell.
             None => validation.validate_aud = true,
@@ -93,7 +96,8 @@ impl Permits {
 }
 
 impl Key {
-    /// The public key (PEM) of somebody who signs by ES256 or EdDSA, or a secret that is shared with him (HS256).
+    /// The public key (PEM) of somebody who signs by ES256 or EdDSA, or a secret that is shared with him (HS256): one word. A
+    /// public key in any other form is none, because it would be a secret that everybody knows.
     fn of(text: &[u8]) -> Result<Self, String> {
         let is_pem = text.trim_ascii_start().starts_with(b"-----BEGIN");
         if is_pem && text.windows(7).any(|word| word == b"PRIVATE") {
@@ -102,15 +106,19 @@ impl Key {
             );
         }
         if is_pem {
+            if text.trim_ascii_start().starts_with(b"-----BEGIN CERTIFICATE") {
+                return Err("is a certificate; give its public key (openssl x509 -pubkey -noout)".to_owned());
+            }
             let key = DecodingKey::from_ec_pem(text).map(|key| Self { algorithm: Algorithm::ES256, key });
             let ed = || DecodingKey::from_ed_pem(text).map(|key| Self { algorithm: Algorithm::EdDSA, key });
             return key.or_else(|_| ed()).map_err(|_| "is no public key for ES256 or EdDSA".to_owned());
         }
         // Editors end a file with a newline, and nobody means it.
-        let secret = text.trim_ascii();
-        if secret.len() < SHORTEST_SECRET {
+        let secret = text.strip_suffix(b"\n").unwrap_or(text);
+        let is_word = secret.iter().all(u8::is_ascii_graphic) && !secret.starts_with(b"{");
+        if !is_word || secret.len() < SHORTEST_SECRET {
             return Err(format!(
-                "is no PEM file, and too short for a secret, which has {SHORTEST_SECRET} bytes or more"
+                "is neither a public key in PEM form nor a secret, which is one word of {SHORTEST_SECRET} characters or more"
             ));
         }
         Ok(Self { algorithm: Algorithm::HS256, key: DecodingKey::from_secret(secret) })
@@ -130,8 +138,8 @@ fn caller(claims: Claims) -> Caller {
             })
         }),
     };
-    let owner = sub.filter(|name| !name.is_empty()).map(|name| Owner::new(&name));
-    Caller { operations, sees: Sees::Own(owner.clone()), max_size, client: owner.map(Client::Owner) }
+    let owner = Owner::new(&sub);
+    Caller { operations, sees: Sees::Own(Some(owner.clone())), max_size, client: Some(Client::Owner(owner)) }
 }
 
 fn reason(kind: &ErrorKind) -> String {

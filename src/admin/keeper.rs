@@ -1,6 +1,6 @@
 //! Who removes uploads: the daemon that uses the data directory, or this process when there is none.
 
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -51,8 +51,11 @@ impl Keeper {
         if !dir.join("uploads").is_dir() {
             return Err(Failure::dir(&dir)(io::ErrorKind::NotFound.into()));
         }
-        if in_dir(&dir, |path| UnixStream::connect(path)).is_ok() {
-            return Ok(Self::Daemon(dir));
+        match in_dir(&dir, |path| UnixStream::connect(path)) {
+            Ok(_) => return Ok(Self::Daemon(dir)),
+            // A daemon that was killed leaves its socket behind.
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => {}
+            Err(error) => return Err(Failure::Daemon(error.to_string())),
         }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(Failure::dir(&dir))?;
@@ -64,7 +67,10 @@ impl Keeper {
             verify: false,
             clients: ClientLimits::default(),
         };
-        Ok(Self::Alone(Box::new(runtime), Uploads::new(disk, rules)))
+        let uploads = Uploads::new(disk, rules);
+        // What a final upload still needs is not in the way of anybody.
+        runtime.block_on(uploads.note_waiting());
+        Ok(Self::Alone(Box::new(runtime), uploads))
     }
 
     /// Removes an upload.
@@ -100,7 +106,7 @@ fn ask(dir: &Path, id: UploadId, only: Only) -> Result<Outcome, Failure> {
     let query = match only {
         Only::Any => String::new(),
         Only::Expired => "?expired=true".to_owned(),
-        Only::Idle(idle) => format!("?idle={}", idle.as_secs()),
+        Only::Idle(idle) => format!("?idle={}", idle.as_secs_f64().ceil()),
     };
     let request =
         format!("DELETE /uploads/{id}{query} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");

@@ -19,9 +19,11 @@ pub(super) fn rm(args: RmArgs) -> Result<ExitCode, Failure> {
     for id in args.ids {
         // What it was can't be told any more when it is gone.
         let was = survey::one(&dir, id).map(|recorded| View::new(recorded, Timestamp::now()));
-        match keeper.remove(id, Only::Any)? {
-            Outcome::Removed => cli::say(format!("removed {}\n", named(id, was.as_ref()))),
-            Outcome::Kept | Outcome::NotThere => {
+        match keeper.remove(id, Only::Any) {
+            Err(failure @ Failure::Daemon(_)) => return Err(failure),
+            Err(failure) => outcome = cli::complain(&failure),
+            Ok(Outcome::Removed) => cli::say(format!("removed {}\n", named(id, was.as_ref()))),
+            Ok(Outcome::Kept | Outcome::NotThere) => {
                 outcome = cli::complain(&Failure::NoUpload(id.to_string(), dir.display().to_string()));
             }
         }
@@ -56,24 +58,26 @@ pub(super) fn expire(args: ExpireArgs) -> Result<ExitCode, Failure> {
         return Ok(ExitCode::SUCCESS);
     }
     let keeper = Keeper::of(args.storage)?;
-    let mut removed = 0;
+    let (mut removed, mut outcome) = (0, ExitCode::SUCCESS);
     for (id, expired, view) in &due {
         let only = match args.older_than {
             Some(age) if !expired => Only::Idle(age),
             _ => Only::Expired,
         };
-        match keeper.remove(*id, only)? {
-            Outcome::Removed => {
+        match keeper.remove(*id, only) {
+            Err(failure @ Failure::Daemon(_)) => return Err(failure),
+            Err(failure) => outcome = cli::complain(&failure),
+            Ok(Outcome::Removed) => {
                 cli::say(format!("removed {}\n", named(*id, Some(view))));
                 removed += 1;
             }
-            Outcome::Kept => cli::say(format!("in use, left alone: {}\n", named(*id, Some(view)))),
+            Ok(Outcome::Kept) => cli::say(format!("in use, left alone: {}\n", named(*id, Some(view)))),
             // The daemon was faster.
-            Outcome::NotThere => {}
+            Ok(Outcome::NotThere) => {}
         }
     }
     cli::say(format!("{removed} removed\n"));
-    Ok(ExitCode::SUCCESS)
+    Ok(outcome)
 }
 
 fn named(id: UploadId, view: Option<&View>) -> String {

@@ -3,7 +3,7 @@
 //! `Forwarded` (RFC 7239) and `X-Forwarded-*` are believed from trusted proxies only: from anybody else they would let a
 //! client choose what the daemon takes for its own address.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use http::header::{FORWARDED, HOST};
 use http::uri::Authority;
@@ -33,20 +33,33 @@ impl Peer {
 /// Who is to be limited for a request: the address that it comes from, or that a trusted proxy says it came from. `None`:
 /// nobody, because it comes from this machine or from a proxy that does not say.
 pub(super) fn client(peer: Peer, headers: &HeaderMap, proxies: &TrustedProxies) -> Option<Client> {
-    let address = if peer.is_trusted(proxies) {
-        let forwarded = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
-        let mut hops: Vec<IpAddr> =
-            forwarded.flat_map(|list| list.split(',')).filter_map(|hop| hop.trim().parse().ok()).collect();
-        // From the inside: what stands before the first that is not ours may be anybody's invention.
-        hops.reverse();
-        hops.into_iter().find(|hop| !proxies.contains(*hop))?
-    } else {
-        match peer {
-            Peer::Ip(ip) if !ip.is_loopback() => ip,
-            Peer::Ip(_) | Peer::Unix => return None,
+    let address = match peer {
+        Peer::Ip(ip) if !peer.is_trusted(proxies) => (!ip.is_loopback()).then_some(ip)?,
+        Peer::Unix if !proxies.unix => return None,
+        // From the inside: what stands before the first that is not ours may be anybody's invention, and so is all that
+        // stands before what can't be read.
+        Peer::Ip(_) | Peer::Unix => {
+            let lists = headers.get_all("x-forwarded-for").iter().map(|value| value.to_str().unwrap_or("?"));
+            let hops: Vec<&str> = lists.flat_map(|list| list.split(',')).collect();
+            let mut nearest = None;
+            for hop in hops.into_iter().rev() {
+                let Some(ip) = hop_address(hop.trim()) else { break };
+                nearest = Some(ip);
+                if !proxies.contains(ip) {
+                    break;
+                }
+            }
+            nearest?
         }
     };
-    Some(Client::Address(network(address.to_canonical())))
+    Some(Client::Address(network(address)))
+}
+
+/// `192.0.2.1`, `192.0.2.1:4711`, `2001:db8::1` or `[2001:db8::1]:4711`.
+fn hop_address(hop: &str) -> Option<IpAddr> {
+    let bare = hop.trim_start_matches('[').trim_end_matches(']');
+    let ip = bare.parse().ok().or_else(|| hop.parse::<SocketAddr>().ok().map(|address| address.ip()))?;
+    Some(ip.to_canonical())
 }
 
 /// What counts for limits: an IPv6 host has 2⁶⁴ addresses, so it is its network.

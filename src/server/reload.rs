@@ -80,6 +80,11 @@ impl Reload {
         self.places.set_limits(&config);
         self.disk.set_reserve(config.disk.reserve);
         app.uploads.set_rules(Rules::from(&config));
+        if access.is_open() && !app.access.is_open() {
+            tracing::warn!(
+                "no access rule is in force any more: whoever reaches an address can upload, read and delete"
+            );
+        }
         self.current.replace(config, access);
         tracing::info!(changed, "reloaded");
     }

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::lease::Lease;
 use super::progress::Progress;
+use super::quota::Appending;
 use super::receive::{End, Reception};
 use super::{
     Body, ChecksumPlan, Interruption, Kind, Length, Operation, Pieces, State, Upload, UploadError, UploadId,
@@ -38,8 +39,17 @@ impl<S: Store> Uploads<S> {
         // Before anything is disturbed.
         let upload = self.inner.store.peek(request.id).await?;
         self.check_owner(&upload)?;
-        let counted = self.count_append()?;
+        let counted = self.count_append(self.inner.leases.holder(request.id).is_some())?;
         check_kind(&upload)?;
+        self.append_counted(request, counted).await
+    }
+
+    /// The same for an upload that was looked at, and a request that was counted.
+    pub(super) async fn append_counted<B: Pieces>(
+        &self,
+        request: Append<B>,
+        counted: Option<Appending>,
+    ) -> Result<Upload, UploadError> {
         self.refuse_overtaken(request.id, request.offset)?;
         let lease = self.take_over(request.id).await?;
         let engine = self.clone();

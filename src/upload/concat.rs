@@ -40,7 +40,7 @@ pub(super) struct Waiting {
 }
 
 impl Waiting {
-    fn add(&self, upload: &Upload) {
+    pub(super) fn add(&self, upload: &Upload) {
         let Kind::Final { parts, .. } = &upload.kind else { return };
         let mut by_part = self.by_part.lock().unwrap_or_else(PoisonError::into_inner);
         for part in parts {
@@ -89,6 +89,10 @@ impl<S: Store> Uploads<S> {
             let part = self.usable_part(index + 1, *id).await?;
             sum = sum.zip(part.length.known()).and_then(|(sum, length)| sum.checked_add(length));
             self.check_size(sum.unwrap_or(part.offset))?;
+            if part.length.known().is_none() && self.caller.max_size.is_some() {
+                // How large the whole becomes is for its parts' senders to say, and nobody asks them again.
+                return Err(UploadError::BadPart { number: index + 1, id: *id, reason: "has no length yet" });
+            }
             ready &= part.is_complete();
         }
         self.count_creation()?;
@@ -134,7 +138,7 @@ impl<S: Store> Uploads<S> {
     /// A final upload that could not be made and that nobody was told of.
     async fn take_back(&self, upload: &Upload) {
         self.inner.waiting.remove(upload);
-        if let Err(error) = self.remove(upload.id).await {
+        if let Err(error) = self.take_away(upload.id).await {
             tracing::warn!(id = %upload.id, %error, "a final upload that failed could not be taken back");
         }
     }

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::append::Append;
+use super::quota::Appending;
 use super::{
     Body, ChecksumPlan, Interruption, Kind, Length, Metadata, Operation, Piece, Pieces, State, Upload,
     UploadError, UploadId, Uploads,
@@ -51,6 +52,8 @@ impl<S: Store> Uploads<S> {
                 _ => self.check_size(*len)?,
             }
         }
+        // First, because a body that is one too many should not have cost a creation.
+        let counted = if body.is_some() { self.count_append(false)? } else { None };
         self.count_creation()?;
         let upload = self.new_upload(new).map_err(|error| StoreError::Io("draw a random name", error))?;
         match body {
@@ -59,7 +62,7 @@ impl<S: Store> Uploads<S> {
                 let first = self.gather(pieces, len, checksum).await?;
                 self.create_with(upload, first).await
             }
-            Some(body) => self.create_and_append(upload, body).await,
+            Some(body) => self.create_and_append(upload, body, counted).await,
         }
     }
 
@@ -100,9 +103,17 @@ impl<S: Store> Uploads<S> {
     }
 
     pub(super) async fn create_with(&self, upload: Upload, first: Vec<Bytes>) -> Result<Upload, UploadError> {
-        let upload = self.inner.store.create(upload, first).await?;
+        let coming = upload.clone();
+        self.inner.metrics.coming(&coming);
+        let upload = match self.inner.store.create(upload, first).await {
+            Ok(upload) => upload,
+            Err(error) => {
+                self.inner.metrics.removed(&coming);
+                return Err(error.into());
+            }
+        };
         tracing::debug!(id = %upload.id, length = upload.length.known(), name = upload.metadata.file_name(), "created");
-        self.inner.metrics.created(&upload);
+        self.inner.metrics.created(&coming, &upload);
         self.inner.metrics.bytes.inc_by(upload.offset);
         if upload.is_complete() {
             self.inner.metrics.born_complete(&upload);
@@ -165,10 +176,11 @@ impl<S: Store> Uploads<S> {
         &self,
         upload: Upload,
         body: Body<B>,
+        counted: Option<Appending>,
     ) -> Result<Upload, UploadError> {
         let created = self.create_with(upload, Vec::new()).await?;
         let id = created.id;
-        let error = match self.append(Append { id, offset: 0, length: None, body }).await {
+        let error = match self.append_counted(Append { id, offset: 0, length: None, body }, counted).await {
             Ok(upload) => return Ok(upload),
             Err(error) => error,
         };
@@ -180,7 +192,7 @@ impl<S: Store> Uploads<S> {
                 ..
             } => Ok(self.inner.store.peek(id).await?),
             error => {
-                if let Err(left) = self.remove(id).await {
+                if let Err(left) = self.take_away(id).await {
                     tracing::warn!(%id, error = %left, "a creation that failed could not be taken back");
                 }
                 Err(error)

@@ -11,6 +11,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
+use super::lease::Lease;
 use super::{Kind, State, Upload, UploadError, UploadId, Uploads};
 use crate::store::{Store, StoreError};
 
@@ -72,6 +73,18 @@ impl<S: Store> Uploads<S> {
         }
     }
 
+    /// Notes which parts final uploads wait for, and nothing else: for whoever removes uploads without a daemon.
+    pub async fn note_waiting(&self) {
+        let mut unfinished = self.inner.store.unfinished();
+        while let Some((_, found)) = unfinished.recv().await {
+            if let Ok(upload) = found
+                && upload.state == State::Assembling
+            {
+                self.inner.waiting.add(&upload);
+            }
+        }
+    }
+
     /// Looks at every unfinished upload once: notes when it expires, and goes on putting final uploads together.
     pub async fn take_stock(&self) {
         let mut unfinished = self.inner.store.unfinished();
@@ -130,6 +143,12 @@ impl<S: Store> Uploads<S> {
             self.put_off(id, now);
             return Ok(false);
         };
+        let engine = self.clone();
+        self.detached(async move { engine.expire_held(lease, now).await }).await
+    }
+
+    async fn expire_held(&self, lease: Lease, now: Timestamp) -> Result<bool, UploadError> {
+        let id = lease.id();
         let upload = self.inner.store.peek(lease.id()).await?;
         let expiry = if upload.state == State::Assembling {
             self.last_part_expires(&upload).await

@@ -98,7 +98,7 @@ impl<S: Store> Uploads<S> {
         if let Some(given) = chunk.body.len.filter(|given| *given != expected) {
             return Err(Contradiction::BodySize { number: chunk.number, expected, given }.into());
         }
-        let counted = self.count_append()?;
+        let counted = self.count_append(false)?;
         let engine = self.clone();
         self.detached(async move {
             let seat = engine.inner.seats.at(filling.key);

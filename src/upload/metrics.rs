@@ -1,6 +1,6 @@
 //! What the engine counts, for whoever watches over it.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -46,6 +46,14 @@ struct InState {
 
 impl Metrics {
     pub(super) fn register(&self, registry: &mut Registry) {
+        // From the beginning, so that the first of each is seen as a change.
+        for kind in ["whole", "partial", "final"] {
+            drop(self.created.get_or_create(&OfKind { kind }));
+            drop(self.completed.get_or_create(&OfKind { kind }));
+        }
+        for cause in ["client_gone", "taken_over", "idle", "too_slow", "shutdown"] {
+            drop(self.interrupted.get_or_create(&OfCause { cause }));
+        }
         registry.register("uploads_created", "Uploads created", self.created.clone());
         registry.register(
             "uploads_completed",
@@ -84,9 +92,15 @@ impl Metrics {
         registry.register_collector(Box::new(Arc::clone(&self.standing)));
     }
 
-    pub(super) fn created(&self, upload: &Upload) {
+    /// One is about to be created. It is counted before anybody else can find it.
+    pub(super) fn coming(&self, upload: &Upload) {
+        self.standing.lock().moved(upload.id, None, Place::of(upload));
+    }
+
+    /// It was created, as `upload`, out of what was [`coming`](Self::coming).
+    pub(super) fn created(&self, was_coming: &Upload, upload: &Upload) {
         self.created.get_or_create(&OfKind::of(upload)).inc();
-        self.standing.lock().arrived(upload.id, Place::of(upload));
+        self.standing.lock().moved(upload.id, Place::of(was_coming), Place::of(upload));
     }
 
     /// It has all its bytes now, and had not before.
@@ -186,12 +200,12 @@ struct Counts {
     part: i64,
     /// While stock is taken: those that are counted. Requests change uploads meanwhile, which stock-taking may have met
     /// already or is going to.
-    seen: Option<HashSet<UploadId>>,
+    seen: Option<HashMap<UploadId, Option<Place>>>,
 }
 
 impl Default for Counts {
     fn default() -> Self {
-        Self { receiving: 0, assembling: 0, part: 0, seen: Some(HashSet::new()) }
+        Self { receiving: 0, assembling: 0, part: 0, seen: Some(HashMap::new()) }
     }
 }
 
@@ -205,25 +219,21 @@ impl Counts {
         }
     }
 
-    /// `true`: it is not counted yet.
-    fn is_new(&mut self, id: UploadId) -> bool {
-        self.seen.as_mut().is_some_and(|seen| seen.insert(id))
-    }
-
-    fn arrived(&mut self, id: UploadId, place: Option<Place>) {
-        self.is_new(id);
-        self.add(place, 1);
-    }
-
     fn moved(&mut self, id: UploadId, from: Option<Place>, to: Option<Place>) {
-        if !self.is_new(id) {
-            self.add(from, -1);
-        }
+        let from = match &mut self.seen {
+            // As it was counted, which is not as it was if stock-taking has met it in between.
+            Some(seen) => seen.insert(id, to).flatten(),
+            None => from,
+        };
+        self.add(from, -1);
         self.add(to, 1);
     }
 
     fn found(&mut self, id: UploadId, place: Option<Place>) {
-        if self.is_new(id) {
+        if let Some(seen) = &mut self.seen
+            && !seen.contains_key(&id)
+        {
+            seen.insert(id, place);
             self.add(place, 1);
         }
     }
@@ -272,19 +282,21 @@ mod tests {
     #[test]
     fn each_upload_is_counted_once_whenever_stock_taking_meets_it() {
         let mut counts = Counts::default();
-        let [old, changed_before, changed_after, new] = [id(), id(), id(), id()];
+        let [old, changed_before, changed_after, new, found_first] = [id(), id(), id(), id(), id()];
         let receiving = Some(Place::Receiving);
         counts.moved(changed_before, receiving, Some(Place::Part));
         counts.found(changed_before, receiving);
         counts.found(changed_after, receiving);
         counts.moved(changed_after, receiving, None);
-        counts.arrived(new, receiving);
+        counts.moved(new, None, receiving);
         counts.found(new, receiving);
+        counts.found(found_first, Some(Place::Part));
+        counts.moved(found_first, receiving, Some(Place::Part));
         counts.found(old, receiving);
-        assert_eq!((counts.receiving, counts.part), (2, 1));
+        assert_eq!((counts.receiving, counts.part), (2, 2));
         counts.seen = None;
         counts.moved(old, receiving, None);
         counts.moved(new, receiving, None);
-        assert_eq!((counts.receiving, counts.part), (0, 1));
+        assert_eq!((counts.receiving, counts.part), (0, 2));
     }
 }

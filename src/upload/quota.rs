@@ -86,9 +86,9 @@ impl Quotas {
         })
     }
 
-    fn append(&self, client: &Client, most: u32) -> Result<Appending, UploadError> {
+    fn append(&self, client: &Client, most: u32, takes_over: bool) -> Result<Appending, UploadError> {
         self.with(client, |used, _| {
-            if used.appends >= most {
+            if used.appends >= most && !takes_over {
                 return Err(UploadError::TooManyAppends { most });
             }
             used.appends += 1;
@@ -118,10 +118,11 @@ impl<S: Store> Uploads<S> {
         }
     }
 
-    /// Counts a request that adds bytes, until the answer is dropped.
-    pub(super) fn count_append(&self) -> Result<Option<Appending>, UploadError> {
+    /// Counts a request that adds bytes, until the answer is dropped. One that takes the place of another is never one too
+    /// many: that one ends now.
+    pub(super) fn count_append(&self, takes_over: bool) -> Result<Option<Appending>, UploadError> {
         match (&self.caller.client, self.rules().clients.appends) {
-            (Some(client), Some(most)) => self.inner.quotas.append(client, most).map(Some),
+            (Some(client), Some(most)) => self.inner.quotas.append(client, most, takes_over).map(Some),
             _ => Ok(None),
         }
     }
@@ -159,25 +160,26 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn appends_are_counted_while_they_run() {
         let quotas = Quotas::default();
-        let first = quotas.append(&alice(), 2).unwrap();
-        let _second = quotas.append(&alice(), 2).unwrap();
-        assert!(matches!(quotas.append(&alice(), 2), Err(UploadError::TooManyAppends { most: 2 })));
+        let first = quotas.append(&alice(), 2, false).unwrap();
+        let _second = quotas.append(&alice(), 2, false).unwrap();
+        assert!(matches!(quotas.append(&alice(), 2, false), Err(UploadError::TooManyAppends { most: 2 })));
+        drop(quotas.append(&alice(), 2, true).unwrap());
         drop(first);
-        quotas.append(&alice(), 2).unwrap();
+        quotas.append(&alice(), 2, false).unwrap();
     }
 
     #[tokio::test(start_paused = true)]
     async fn clients_who_have_been_quiet_are_forgotten() {
         let quotas = Quotas::default();
         let client = |number: u32| Client::Address(std::net::Ipv4Addr::from(number).into());
-        let running = quotas.append(&client(0), 1).unwrap();
+        let running = quotas.append(&client(0), 1, false).unwrap();
         for number in 1..=u32::try_from(MANY).unwrap() {
             quotas.create(&client(number), 1).unwrap();
         }
         tokio::time::advance(Duration::from_secs(60)).await;
         quotas.create(&client(u32::MAX), 1).unwrap();
         assert_eq!(quotas.lock().len(), 2);
-        assert!(quotas.append(&client(0), 1).is_err(), "who is at work is known");
+        assert!(quotas.append(&client(0), 1, false).is_err(), "who is at work is known");
         drop(running);
     }
 }

@@ -284,6 +284,9 @@ fn a_permit_limits_the_size() {
     ask(&daemon, &small, "POST", &base, "Upload-Length: 11", b"").expect_code(413, code);
     ask(&daemon, &small, "POST", &base, "Upload-Length: 10", b"").expect(201);
     ask(&daemon, &large, "POST", &base, "Upload-Length: 1001", b"").expect_code(413, code);
+    let part = create(&daemon, &small, "Upload-Defer-Length: 1\nUpload-Concat: partial");
+    let concat = format!("Upload-Concat: final;{part} {part}");
+    ask(&daemon, &small, "POST", &base, &concat, b"").expect_code(400, "ERR_INVALID_CONCAT");
     let deferred = create(&daemon, &small, "Upload-Defer-Length: 1");
     let append = format!("Upload-Offset: 0\n{OCTETS}");
     ask(&daemon, &small, "PATCH", &deferred, &append, &bytes(11)).expect_code(413, code);
@@ -326,7 +329,12 @@ fn permits_are_signed_by_public_keys_too() {
         encode(&Header::new(Algorithm::HS256), &claims, &EncodingKey::from_secret(&public)).unwrap();
     ask(&daemon, &confused, "HEAD", &upload, "", b"").expect(401);
     // And nobody comes in who was meant for somebody else.
-    for claims in [json!({ "sub": "alice", "exp": at(300) }), json!({ "exp": at(300), "aud": "elsewhere" })] {
+    for claims in [
+        json!({ "sub": "alice", "exp": at(300) }),
+        json!({ "sub": "alice", "exp": at(300), "aud": "elsewhere" }),
+        json!({ "exp": at(300), "aud": "uploads" }),
+        json!({ "sub": "", "exp": at(300), "aud": "uploads" }),
+    ] {
         let token =
             encode(&Header::new(Algorithm::EdDSA), &claims, &EncodingKey::from_ed_pem(&ed).unwrap()).unwrap();
         ask(&daemon, &token, "HEAD", &upload, "", b"").expect(401);
@@ -356,7 +364,19 @@ fn rules_that_cannot_be_used_are_told_at_the_start() {
     let path = file.to_str().unwrap();
     for (text, flags, says) in [
         ("", ["--token-file", path], "holds no token"),
-        ("short", ["--permit-key", path], "too short for a secret"),
+        ("short", ["--permit-key", path], "is neither a public key in PEM form nor a secret"),
+        ("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHVwbG9hZHM= a", ["--permit-key", path], "nor a secret"),
+        (
+            "{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"AAAA\",\"y\":\"AAAA\"}",
+            ["--permit-key", path],
+            "nor a secret",
+        ),
+        (
+            "\u{feff}-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----",
+            ["--permit-key", path],
+            "nor a secret",
+        ),
+        ("-----BEGIN CERTIFICATE-----\n", ["--permit-key", path], "is a certificate"),
         ("-----BEGIN PRIVATE KEY-----\n", ["--permit-key", path], "is a private key"),
         (
             "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n",
@@ -440,6 +460,12 @@ fn clients_behind_a_proxy_are_told_apart_by_what_it_says() {
     assert_eq!(from("192.0.2.1"), 429);
     assert_eq!(from("192.0.2.99, 192.0.2.1, 10.1.1.1"), 429, "what stands before is anybody's invention");
     assert_eq!(from("192.0.2.2"), 201);
+    assert_eq!(from("9.9.9.1, 192.0.2.3:4711"), 201);
+    assert_eq!(from("9.9.9.2, 192.0.2.3:4712"), 429, "some proxies tell the port");
+    assert_eq!(from("9.9.9.1, [2001:db8:1::1]:4711"), 201);
+    assert_eq!(from("9.9.9.2, [2001:db8:1::1]:4712"), 429);
+    assert_eq!(from("9.9.9.1, unknown, 10.1.1.1"), 201);
+    assert_eq!(from("9.9.9.2, unknown, 10.1.1.1"), 429, "what can't be read hides nobody");
     assert_eq!(from("2001:db8::1"), 201);
     assert_eq!(from("2001:db8::2"), 429, "an IPv6 network is one client");
     // Who comes from this machine without a proxy is not limited.
@@ -457,9 +483,16 @@ fn each_client_sends_to_so_many_uploads_at_once() {
     wire.send_head("PATCH", &first, &head, Some(10));
     wire.send(b"hello");
     daemon.wait_for_data(&first, 5);
-    let refused = daemon.ask("PATCH", &second, &head, &bytes(10)).expect_code(429, "ERR_TOO_MANY_APPENDS");
+    // 423, because tus-js-client gives an upload up at 429.
+    let refused = daemon.ask("PATCH", &second, &head, &bytes(10)).expect_code(423, "ERR_TOO_MANY_APPENDS");
     assert_eq!(refused.header("retry-after"), Some("5"));
-    wire.send(b"world");
-    wire.answer().expect(204);
+    let with_upload = format!("{}Upload-Length: 5\n{OCTETS}", bearer(ALICE));
+    daemon.ask("POST", daemon.base(), &with_upload, b"hello").expect_code(423, "ERR_TOO_MANY_APPENDS");
+    let chunk = ask(&daemon, ALICE, "POST", &chunk_path("many", 1), "", b"hello");
+    chunk.expect_code(429, "ERR_TOO_MANY_APPENDS");
+    // Who comes back on a new line takes his own place.
+    let onward = format!("{}Upload-Offset: 5\n{OCTETS}", bearer(ALICE));
+    daemon.ask("PATCH", &first, &onward, b"world").expect(204);
+    wire.answer().expect(423);
     daemon.ask("PATCH", &second, &head, &bytes(10)).expect(204);
 }

@@ -46,7 +46,7 @@ pub(super) fn problem(error: &UploadError) -> Problem {
         E::TooManyCreations { wait, .. } => {
             passes(StatusCode::TOO_MANY_REQUESTS, "ERR_TOO_MANY_CREATIONS", *wait)
         }
-        E::TooManyAppends { .. } => passes(StatusCode::TOO_MANY_REQUESTS, "ERR_TOO_MANY_APPENDS", 5),
+        E::TooManyAppends { .. } => passes(StatusCode::LOCKED, "ERR_TOO_MANY_APPENDS", 5),
         E::Incomplete { .. } => passes(StatusCode::LOCKED, "ERR_UPLOAD_INCOMPLETE", 10),
         E::Busy => passes(StatusCode::LOCKED, "ERR_UPLOAD_BUSY", 1),
         E::Closing => passes(StatusCode::SERVICE_UNAVAILABLE, "ERR_SHUTTING_DOWN", 5),
