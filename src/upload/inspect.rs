@@ -34,6 +34,10 @@ impl<S: Store> Uploads<S> {
             let Some(holder) = self.inner.leases.holder(id) else { continue };
             let mut changed = std::pin::pin!(holder.changed());
             changed.as_mut().enable();
+            if !self.inner.leases.is_held_by(id, &holder) {
+                // It let go before we listened, and will not say so again.
+                continue;
+            }
             match holder.progress() {
                 Some(progress) if progress.is_stalled() => {
                     if let Ok(lease) = self.take_over(id).await {

@@ -133,6 +133,12 @@ impl<K: Key> Leases<K> {
         self.lock().get(&id).map(|held| Arc::clone(&held.holder))
     }
 
+    /// Whether it is still this one. If it is, who listens to it now hears of its next [change](Holder::changed).
+    #[must_use]
+    pub fn is_held_by(&self, id: K, holder: &Arc<Holder>) -> bool {
+        self.lock().get(&id).is_some_and(|held| Arc::ptr_eq(&held.holder, holder))
+    }
+
     /// Asks every holder to stop, because the daemon goes down.
     pub fn revoke_all(&self) {
         for held in self.lock().values() {

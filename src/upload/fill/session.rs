@@ -108,6 +108,10 @@ impl<S: Store> Session<S> {
         loop {
             let holder = self.writers.holder(number);
             let changed = holder.as_ref().map(|holder| holder.changed());
+            if holder.is_some_and(|holder| !self.writers.is_held_by(number, &holder)) {
+                // It let go before we listened.
+                continue;
+            }
             let is_there = match self.snapshot().state {
                 State::Filling(chunks) => chunks.contains(number),
                 _ => true,
