@@ -79,7 +79,7 @@ pub struct ServingArgs {
     #[arg(long, value_name = "ADDR", env = "RESUMED_LISTEN", value_delimiter = ',')]
     #[arg(default_value = "127.0.0.1:8080")]
     pub listen: Vec<ListenAddr>,
-    /// The same for /healthz, /readyz and /metrics, or same: where uploads are taken
+    /// For /healthz, /readyz and /metrics; same: where uploads are
     #[arg(long, value_name = "ADDR", env = "RESUMED_ADMIN_LISTEN", value_delimiter = ',')]
     pub admin_listen: Vec<AdminAddr>,
     /// PEM file of the certificate and its chain, or credential:NAME of systemd; TCP is encrypted then
@@ -159,7 +159,7 @@ pub struct AccessArgs {
     /// File of bearer tokens (lines of OWNER TOKEN), or credential:NAME
     #[arg(long, value_name = "FILE", env = "RESUMED_TOKEN_FILE")]
     pub token_file: Option<SecretFile>,
-    /// File of the key that permits (JWT) are signed with, or credential:NAME; repeatable
+    /// File of a key that permits (JWT) are signed with; repeatable
     #[arg(long, value_name = "FILE", env = "RESUMED_PERMIT_KEY", value_delimiter = ',')]
     pub permit_key: Vec<SecretFile>,
     /// Take only permits for this audience
@@ -226,10 +226,10 @@ pub struct LimitArgs {
     /// The same for each address, but this machine's and trusted proxies', or none
     #[arg(long, value_name = "N", env = "RESUMED_MAX_CONNECTIONS_PER_PEER", default_value = "256")]
     pub max_connections_per_peer: PeerLimit,
-    /// Most uploads created in a minute by each owner or address, or none
+    /// Most uploads that each client creates in a minute
     #[arg(long, value_name = "N", env = "RESUMED_MAX_CREATIONS_PER_CLIENT", default_value = "none")]
     pub max_creations_per_client: PeerLimit,
-    /// Most requests of each that add bytes at once, or none
+    /// Most requests of each client adding bytes
     #[arg(long, value_name = "N", env = "RESUMED_MAX_APPENDS_PER_CLIENT", default_value = "none")]
     pub max_appends_per_client: PeerLimit,
     /// Longest wait for running requests when stopping
