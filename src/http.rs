@@ -145,7 +145,8 @@ async fn answer(app: &App, entrance: Entrance, request: Request<Incoming>) -> An
         Admission::Welcome => match caller(app, door, &route, &call, client) {
             Ok(caller) => {
                 call.uploads = app.uploads.of(caller);
-                dispatch(app, &call, &route).await
+                // In a box: while a body comes nothing else of this is needed, and thousands of them may.
+                Box::pin(dispatch(app, &call, &route)).await
             }
             Err(problem) => Err(problem),
         },
