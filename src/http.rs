@@ -5,6 +5,7 @@ mod buffering;
 mod control;
 mod cors;
 pub mod download;
+mod head;
 mod monitor;
 mod pace;
 mod page;
@@ -21,7 +22,7 @@ use std::time::Instant;
 use arc_swap::ArcSwap;
 use http::header::{EXPECT, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use tracing::Instrument as _;
 
 pub use self::body::{RequestBody, RequestBytes, RequestPieces, ResponseBody};
@@ -128,7 +129,10 @@ async fn answer(app: &App, entrance: Entrance, request: Request<Incoming>) -> An
     let Entrance { peer, door, admission } = entrance;
     let requests = &app.monitor.requests;
     let in_flight = (door == Door::Public).then(|| requests.begin());
-    let (head, incoming) = request.into_parts();
+    let (mut head, incoming) = request.into_parts();
+    if !incoming.is_end_stream() {
+        head::detach(&mut head);
+    }
     let reached = Reached::read(peer, &head.uri, &head.headers, &app.config.trusted_proxies);
     let method = tus::meant_method(&head.method, &head.headers);
     let preflight = cors::is_preflight(&head.method, &head.headers);

@@ -12,8 +12,8 @@ use crate::support::{bytes, eventually, filename};
 
 const CLIENTS: usize = 5000;
 
-/// What the daemon may have in memory with all of them. Without optimization its tasks are larger.
-const BOUND: u64 = if cfg!(debug_assertions) { 180 << 20 } else { 160 << 20 };
+/// What the daemon may have in memory with all of them, 32 KiB for each.
+const BOUND: u64 = 160 << 20;
 
 #[test]
 fn five_thousand_clients_at_a_byte_a_second_cost_little() {
