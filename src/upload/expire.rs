@@ -149,7 +149,11 @@ impl<S: Store> Uploads<S> {
 
     async fn expire_held(&self, lease: Lease, now: Timestamp) -> Result<bool, UploadError> {
         let id = lease.id();
-        let upload = self.inner.store.peek(lease.id()).await?;
+        // Read with what came right before a crash: those bytes have put its expiration off.
+        let upload = match self.inner.store.load(id).await {
+            Err(StoreError::Damaged(_)) => self.inner.store.peek(id).await?,
+            loaded => loaded?,
+        };
         let expiry = if upload.state == State::Assembling {
             self.last_part_expires(&upload).await
         } else {

@@ -51,6 +51,54 @@ fn a_killed_daemon_goes_on_where_the_body_was() {
 }
 
 #[test]
+fn bytes_that_came_right_before_a_crash_keep_their_upload_alive() {
+    let body = bytes(1_000_000);
+    let daemon = Daemon::start(&["--expire-after", "1h"]);
+    let upload = daemon.create(&format!("Upload-Length: 1000000\n{}", filename("a.bin")));
+    let _wire = daemon.begin_patch(&upload, 0, 1_000_000, &body[..300_000]);
+    daemon.wait_for_data(&upload, 300_000);
+    let data = daemon.kill();
+
+    // As if its record were the one of three hours ago, when the request began.
+    let mut sidecar = data.sidecar(id(&upload));
+    for time in ["created", "modified", "expires"] {
+        let then: jiff::Timestamp = sidecar[time].as_str().unwrap().parse().unwrap();
+        sidecar[time] = json!(then - jiff::SignedDuration::from_hours(3));
+    }
+    data.leave_sidecar(id(&upload), &sidecar.to_string());
+
+    let daemon = Daemon::start_on(data, &["--expire-after", "1h"]);
+    eventually("the sweeper has looked at it", || daemon.log().contains("took stock"));
+    let answer = daemon.head(&upload).expect(200);
+    assert_eq!(answer.offset(), Some(300_000));
+    let expires = answer.header("Upload-Expires").unwrap();
+    let expires = httpdate::parse_http_date(expires).unwrap();
+    assert!(expires > std::time::SystemTime::now(), "{expires:?}");
+    daemon.patch(&upload, 300_000, &body[300_000..]).expect(204);
+    assert!(daemon.files()["a.bin"] == body, "the bytes are the client's");
+}
+
+#[test]
+fn data_that_cannot_be_reached_at_the_moment_is_not_damaged() {
+    let daemon = Daemon::start(&[]);
+    let upload = daemon.create("Upload-Length: 100");
+    daemon.patch(&upload, 0, &bytes(50)).expect(204);
+    let data = daemon.path().join("uploads").join(&id(&upload)[..2]).join(format!("{}.data", id(&upload)));
+    let aside = daemon.beside("aside");
+    fs::rename(&data, &aside).unwrap();
+
+    // There is something, and it can't be opened.
+    fs::create_dir(&data).unwrap();
+    let refused = daemon.head(&upload).expect(500);
+    assert!(refused.header("Retry-After").is_some());
+    assert!(!daemon.log().contains("damaged"), "{}", daemon.log());
+    fs::remove_dir(&data).unwrap();
+    daemon.patch(&upload, 50, &bytes(50)).expect_code(500, "ERR_UPLOAD_DAMAGED");
+    fs::rename(&aside, &data).unwrap();
+    assert_eq!(daemon.offset(&upload), 50);
+}
+
+#[test]
 fn a_body_with_a_checksum_counts_whole_or_not_at_all() {
     let body = bytes(1_000_000);
     let daemon = Daemon::start(&[]);

@@ -11,16 +11,23 @@
 //! | receiving, and a sync has failed in this process | data longer than its offset | it is cut off, as after a power cut |
 //! | anything | no data where there must be some | damaged: an error, and nothing is touched |
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io;
 
-use super::{Shared, fault};
+use super::{Shared, changed, fault};
 use crate::store::StoreError;
 use crate::upload::{State, Upload, UploadId};
 
 impl Shared {
     pub(super) fn recover(&self, id: UploadId) -> Result<Upload, StoreError> {
-        let sidecar = self.read_sidecar(id)?;
         let suspect = self.suspects.contains(id);
+        let sidecar = match self.read_sidecar(id) {
+            Err(StoreError::NotFound) if suspect => {
+                self.settle_removal(id)?;
+                return Err(StoreError::NotFound);
+            }
+            read => read?,
+        };
         let same_epoch = self.epoch.as_deref().is_some_and(|epoch| epoch == sidecar.epoch());
         let upload = self.recover_as(sidecar.into_upload(), same_epoch && !suspect)?;
         if suspect {
@@ -46,9 +53,9 @@ impl Shared {
 
     fn recover_data(&self, mut upload: Upload, same_epoch: bool) -> Result<Upload, StoreError> {
         let file = OpenOptions::new().read(true).write(true).open(self.data_path(upload.id));
-        let file =
-            file.map_err(|error| StoreError::Damaged(format!("the data file can't be opened: {error}")))?;
-        let stored = file.metadata().map_err(|error| fault("look at the data", error))?.len();
+        let file = file.map_err(|error| no_data(error, "open the data"))?;
+        let data = file.metadata().map_err(|error| fault("look at the data", error))?;
+        let stored = data.len();
         let was = upload.offset;
         let trusted = upload.state == State::Receiving && same_epoch;
         upload.offset = match upload.length.known() {
@@ -59,6 +66,9 @@ impl Shared {
         if upload.offset == was && stored == was && trusted {
             return Ok(upload);
         }
+        if upload.offset > was {
+            keep_alive(&mut upload, &data);
+        }
         if upload.offset != was {
             tracing::info!(id = %upload.id, from = was, to = upload.offset, "recovered an upload after a crash");
         }
@@ -68,7 +78,7 @@ impl Shared {
     /// Chunks are recorded after they are synced, so all that is recorded is there, unless the disk lost bytes.
     fn recover_chunks(&self, mut upload: Upload) -> Result<Upload, StoreError> {
         let stored = fs::metadata(self.data_path(upload.id))
-            .map_err(|error| StoreError::Damaged(format!("the data file can't be looked at: {error}")))?
+            .map_err(|error| no_data(error, "look at the data"))?
             .len();
         let State::Filling(chunks) = &mut upload.state else { return Ok(upload) };
         if chunks.end_of_last() > stored {
@@ -88,5 +98,21 @@ impl Shared {
         upload.state = State::Receiving;
         self.save(&upload, Some(file))?;
         Ok(upload)
+    }
+}
+
+/// Bytes came after the record was written, so the upload lives from the last of them on.
+fn keep_alive(upload: &mut Upload, data: &Metadata) {
+    let Some(came) = changed(data).filter(|came| *came > upload.modified) else { return };
+    let longer = came.duration_since(upload.modified);
+    upload.modified = came;
+    upload.expires = upload.expires.and_then(|expires| expires.checked_add(longer).ok());
+}
+
+/// Without its bytes an upload is damaged. That they can't be reached at the moment is another matter.
+fn no_data(error: io::Error, doing: &'static str) -> StoreError {
+    match error.kind() {
+        io::ErrorKind::NotFound => StoreError::Damaged("its data file is not there".to_owned()),
+        _ => fault(doing, error),
     }
 }
