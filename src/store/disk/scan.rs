@@ -55,8 +55,12 @@ fn scan_shard(shared: &Shared, shard: u8, found: &mpsc::Sender<Found>) -> Option
             read => {
                 if let Ok(upload) = &read {
                     shared.space.note_found(upload);
-                    if !fs::exists(shared.sidecar_path(id)).unwrap_or(true) {
-                        // It went between the two looks.
+                    // Gone or complete between the two looks: nobody else will take the promise back.
+                    let is_over = match shared.read_sidecar(id).map(Sidecar::into_upload) {
+                        Ok(upload) => upload.is_complete(),
+                        Err(error) => matches!(error, StoreError::NotFound),
+                    };
+                    if is_over {
                         shared.space.forget(id);
                     }
                 }

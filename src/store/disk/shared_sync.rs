@@ -16,7 +16,7 @@ struct Turn {
     asked: u64,
     /// All requests up to this one are served.
     served: u64,
-    /// All requests up to this one that are not served met a failure.
+    /// Those who still wait for one of the requests up to this one have met a failure.
     failed: u64,
     running: bool,
 }
@@ -30,11 +30,12 @@ impl SharedSync {
         while turn.running {
             turn = self.changed.wait(turn).unwrap_or_else(PoisonError::into_inner);
         }
-        if turn.served >= mine {
-            return Ok(());
-        }
+        // In this order: a later sync that went well proves nothing for who waited for one that failed.
         if turn.failed >= mine {
             return Err(io::Error::other("the sync that was shared has failed"));
+        }
+        if turn.served >= mine {
+            return Ok(());
         }
         // What was asked for up to here happened before the sync begins, so it serves all of it.
         let up_to = turn.asked;
