@@ -21,6 +21,7 @@ pub mod fsck;
 pub mod fuzzing;
 mod keys;
 pub mod layout;
+mod legacy;
 mod metrics;
 mod pool;
 mod publish;
@@ -50,6 +51,7 @@ use tokio::sync::mpsc;
 
 use self::durable::Durable;
 use self::layout::Layout;
+use self::legacy::Legacy;
 use self::saving::Saving;
 use self::sidecar::Sidecar;
 use self::space::Space;
@@ -78,7 +80,9 @@ struct Shared {
     claimed: Mutex<HashSet<PathBuf>>,
     space: Arc<Space>,
     suspects: Arc<Suspects>,
-    saving: Saving,
+    saving: Saving<UploadId>,
+    binding: Saving<ClientKey>,
+    legacy: Legacy,
     /// Keeps a second daemon out of the directory, as long as it is open. `None`: for looking only.
     _lock: Option<File>,
 }
@@ -182,6 +186,8 @@ impl Shared {
             space: Arc::new(Space::new(File::open(dir)?, reserve, assemble::shares_blocks(dir))),
             suspects: Arc::default(),
             saving: Saving::default(),
+            binding: Saving::default(),
+            legacy: Legacy::default(),
             _lock: None,
         })
     }
@@ -244,19 +250,30 @@ impl Shared {
 
     /// The upload as it was last saved. What may not have been saved durably is not told.
     fn peek(&self, id: UploadId) -> Result<Upload, StoreError> {
-        let upload = self.read_sidecar(id)?.into_upload();
+        let read = || self.read_sidecar(id).map(Sidecar::into_upload);
+        let found = read();
         // In this order: a save that has failed leaves a suspect behind before it ends.
-        if !self.saving.contains(id) && !self.suspects.contains(id) {
-            return Ok(upload);
+        if !self.saving.contains(&id) && !self.suspects.contains(id) {
+            return found;
         }
         self.saving.alone(id, || {
-            let upload = self.read_sidecar(id)?.into_upload();
-            if self.suspects.contains(id) {
+            let found = read();
+            match &found {
+                _ if !self.suspects.contains(id) => {}
                 // Written anew, so that it is synced anew. To sync the same again would prove nothing.
-                self.save(&upload, None)?;
+                Ok(upload) => self.save(upload, None)?,
+                Err(StoreError::NotFound) => self.settle_removal(id)?,
+                Err(_) => {}
             }
-            Ok(upload)
+            found
         })
+    }
+
+    /// Its removal was begun and could not be made durable: a power cut might bring the upload back.
+    fn settle_removal(&self, id: UploadId) -> Result<(), StoreError> {
+        self.sync_shard(id)?;
+        self.suspects.clear(id);
+        Ok(())
     }
 
     /// Changes an upload's record, and remembers if that failed.
@@ -320,11 +337,8 @@ impl Shared {
         self.space.forget(upload.id);
         self.suspects.clear(upload.id);
         gone(self.durable.remove(&self.data_path(upload.id)))?;
-        if let Some(key) = upload.key
-            && self.lookup(key)? == Some(upload.id)
-        {
-            // A name that leads to nothing does no harm, so it needs no sync.
-            gone(self.durable.remove(&self.key_path(key)))?;
+        if let Some(key) = upload.key {
+            self.unbind(key, upload.id)?;
         }
         self.sync_shard(upload.id)
     }
@@ -338,10 +352,12 @@ impl Store for Disk {
     }
 
     async fn load(&self, id: UploadId) -> Result<Upload, StoreError> {
+        self.settled().await?;
         self.run(move |shared| shared.saving.alone(id, || shared.recover(id))).await
     }
 
     async fn peek(&self, id: UploadId) -> Result<Upload, StoreError> {
+        self.settled().await?;
         self.run(move |shared| shared.peek(id)).await
     }
 
@@ -373,7 +389,7 @@ impl Store for Disk {
     }
 
     async fn assemble(&self, upload: Upload, parts: Vec<Upload>) -> Result<Upload, StoreError> {
-        self.run(move |shared| shared.change(upload.id, || shared.assemble(upload, &parts))).await
+        self.run(move |shared| shared.assemble(upload, &parts)).await
     }
 
     async fn read(&self, upload: &Upload, range: Range<u64>) -> Result<ByteStream, StoreError> {
@@ -387,10 +403,11 @@ impl Store for Disk {
 
     async fn remove(&self, upload: &Upload) -> Result<(), StoreError> {
         let upload = upload.clone();
-        self.run(move |shared| shared.saving.alone(upload.id, || shared.remove(&upload))).await
+        self.run(move |shared| shared.change(upload.id, || shared.remove(&upload))).await
     }
 
     async fn lookup(&self, key: ClientKey) -> Result<Option<UploadId>, StoreError> {
+        self.settled().await?;
         self.run(move |shared| shared.lookup(key)).await
     }
 
@@ -413,8 +430,11 @@ fn changed(file: &Metadata) -> Option<Timestamp> {
 fn is_file_of(upload: &Upload, file: &Metadata) -> bool {
     let same_age = match (&upload.state, changed(file)) {
         (State::Complete { changed: Some(recorded), .. }, Some(found)) => {
-            // Some file systems keep whole seconds, and round when they write them.
-            recorded.duration_since(found).abs() <= SignedDuration::from_secs(2)
+            let whole = |time: &Timestamp| time.subsec_nanosecond() == 0;
+            // Some file systems and archives keep whole seconds, and round when they write them. Elsewhere two seconds
+            // would take in the next upload of the same name and length.
+            let tolerance = if whole(recorded) != whole(&found) { 2 } else { 0 };
+            recorded.duration_since(found).abs() <= SignedDuration::from_secs(tolerance)
         }
         _ => true,
     };

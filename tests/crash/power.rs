@@ -4,7 +4,7 @@ use std::thread;
 use std::time::Duration;
 
 use libtest_mimic::Failed;
-use rustix::process::Signal;
+use rustix::process::{Signal, kill_process};
 
 use crate::QUIET;
 use crate::contents::mixed;
@@ -86,8 +86,13 @@ impl Bench {
     }
 
     fn cut(&mut self) {
+        let mut plan = Plan::draw(&mut self.rng, 100..600);
+        if self.after == After::Nothing && self.rng.u8(..4) == 0 {
+            self.replace_the_daemon();
+            // Before the clients' next syncs make durable what the new daemon was to care for.
+            plan = Plan { after: Duration::ZERO, behind: None, ..plan };
+        }
         let mut switch = self.disk.switch();
-        let plan = Plan::draw(&mut self.rng, 100..600);
         let counting = if self.after == After::Nothing { Counting::Before } else { Counting::Always };
         let moment = Moment::new(plan, counting, switch.trigger());
         let (daemon, after) = (&self.daemon, self.after);
@@ -102,10 +107,31 @@ impl Bench {
         self.daemon.wait_for_end();
         assert!(!self.daemon.log().contains("panicked"), "the daemon panicked");
         self.disk.turn_on_again();
-        let data = DataDir::inside(self.disk.path());
-        let remains = Remains::of(&data);
-        self.daemon = Daemon::start_on(data, &QUIET);
+        let remains = self.start(&QUIET);
         self.world.check(&self.daemon, &remains, Cause::PowerCut);
         self.world.finish(&self.daemon, 0.2);
+    }
+
+    /// Has a daemon at work that syncs nothing, and kills it. The one that follows tells everybody what it finds, and from
+    /// then on that must hold too.
+    fn replace_the_daemon(&mut self) {
+        self.daemon.signal(Signal::KILL);
+        self.daemon.wait_for_end();
+        self.start(&[QUIET.as_slice(), &["--durability", "relaxed"]].concat());
+        let pid = self.daemon.pid();
+        let plan = Plan::draw(&mut self.rng, 50..200);
+        let moment = Moment::new(plan, Counting::Always, move || kill_process(pid, Signal::KILL).unwrap());
+        self.world.work(&self.daemon, &moment, || ());
+        self.daemon.wait_for_end();
+        let remains = self.start(&QUIET);
+        self.world.check(&self.daemon, &remains, Cause::Killed);
+    }
+
+    /// Starts a daemon in the place of one that has ended. Answers what it finds.
+    fn start(&mut self, flags: &[&str]) -> Remains {
+        let data = DataDir::inside(self.disk.path());
+        let remains = Remains::of(&data);
+        self.daemon = Daemon::start_on(data, flags);
+        remains
     }
 }

@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::support::daemon::{Daemon, id};
-use crate::support::{base64, bytes, filename};
+use crate::support::{base64, bytes, eventually, filename};
 
 const ALPHABET: &[u8] = b"abcdefghijklmnopqrstuvwxyz";
 
@@ -207,6 +207,41 @@ fn an_upload_that_took_the_name_of_one_taken_away_is_not_handed_out_for_it() {
     daemon.ask("DELETE", &first, "", b"").expect(204);
     assert_eq!(daemon.files()["a.txt"], b"the other one's secret");
     daemon.head(&second).expect(200);
+}
+
+#[test]
+fn the_next_upload_of_the_same_name_and_length_is_another_one_however_soon_it_comes() {
+    let daemon = Daemon::start(&[]);
+    let file = daemon.path().join("files").join("a.txt");
+    let age = |path: &std::path::Path| fs::metadata(path).unwrap().modified().unwrap();
+    let first = daemon.upload(&filename("a.txt"), b"the first one's secret");
+    let taken = daemon.beside("taken.txt");
+    fs::rename(&file, &taken).unwrap();
+    // The clock of a file system ticks every few milliseconds.
+    let probe = daemon.beside("probe");
+    eventually("the clock has ticked", || {
+        fs::write(&probe, "x").unwrap();
+        age(&probe) > age(&taken)
+    });
+    let second = daemon.upload(&filename("a.txt"), b"the other one's secret");
+
+    daemon.ask("GET", &first, "", b"").expect_code(410, "ERR_FILE_GONE");
+    daemon.ask("DELETE", &first, "", b"").expect(204);
+    assert_eq!(daemon.ask("GET", &second, "", b"").expect(200).body, b"the other one's secret");
+    assert_eq!(daemon.files()["a.txt"], b"the other one's secret");
+}
+
+#[test]
+fn a_finished_file_that_an_archive_brought_back_is_the_same_file() {
+    let daemon = Daemon::start(&[]);
+    let file = daemon.path().join("files").join("a.txt");
+    let upload = daemon.upload(&filename("a.txt"), ALPHABET);
+    // It keeps whole seconds only.
+    let time = fs::metadata(&file).unwrap().modified().unwrap();
+    let since = time.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let whole = std::time::UNIX_EPOCH + std::time::Duration::from_secs(since);
+    fs::File::options().write(true).open(&file).unwrap().set_modified(whole).unwrap();
+    assert_eq!(daemon.ask("GET", &upload, "", b"").expect(200).body, ALPHABET);
 }
 
 #[test]

@@ -31,7 +31,8 @@ impl Shared {
         }
         upload.offset = offset;
         upload.length = Length::Known(offset);
-        self.publish(upload, Some(&file))
+        // The record changes only now. Who asks before is told what it says without waiting for the copy.
+        self.change(upload.id, || self.publish(upload, Some(&file)))
     }
 }
 

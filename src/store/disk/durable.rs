@@ -25,6 +25,7 @@ use rustix::io::Errno;
 
 use super::metrics::{Synced, Syncs};
 use super::pool::while_waiting;
+use super::saving::Saving;
 use super::shared_sync::SharedSync;
 use crate::store::durability::Durability;
 
@@ -41,6 +42,8 @@ pub(super) struct Durable {
     /// There is a device to sync to, and the policy wants it.
     syncs: bool,
     directories: Mutex<HashMap<PathBuf, Arc<SharedSync>>>,
+    /// Directories that are being made.
+    making: Saving<PathBuf>,
     /// A file that takes [`SPARE`] bytes of room.
     spare: Mutex<Option<File>>,
     syncs_timed: Syncs,
@@ -94,6 +97,7 @@ impl Durable {
         Self {
             syncs: policy == Durability::Strict && !in_memory,
             directories: Mutex::default(),
+            making: Saving::default(),
             spare: Mutex::default(),
             syncs_timed: Syncs::default(),
             trust: Trust::default(),
@@ -166,6 +170,17 @@ impl Durable {
             all.remove(dir);
         }
         result
+    }
+
+    /// Makes everything on the file system of `dir` durable, whoever has written it.
+    pub(super) fn sync_all(&self, dir: &Path) -> io::Result<()> {
+        if !self.syncs {
+            return Ok(());
+        }
+        while_waiting(|| {
+            let dir = File::open(dir)?;
+            self.trust.sync(&dir, || Ok(syncfs(&dir)?))
+        })
     }
 
     /// Makes a file that must not be there yet. Its name is durable only after [`sync_dir`](Self::sync_dir).
@@ -272,11 +287,15 @@ impl Durable {
         for part in below.components() {
             let parent = path.clone();
             path.push(part);
-            match fs::create_dir(&path) {
-                Ok(()) => self.sync_dir(&parent)?,
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(error),
-            }
+            // Who finds it there waits for whoever makes it: until its name is synced it is not there for good.
+            self.making.alone(path.clone(), || match fs::create_dir(&path) {
+                Ok(()) => self.sync_dir(&parent).inspect_err(|_| {
+                    // The next one shall not take it for durable.
+                    let _ = fs::remove_dir(&path);
+                }),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+                Err(error) => Err(error),
+            })?;
         }
         Ok(())
     }

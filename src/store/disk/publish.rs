@@ -98,8 +98,14 @@ impl Shared {
             }
             match self.durable.move_to_free_name(&self.data_path(upload.id), &self.files.join(&claim.name)) {
                 Ok(()) => {
-                    self.sync_both(&upload, &claim.name)?;
-                    return Ok(upload);
+                    return match self.sync_both(&upload, &claim.name) {
+                        Err(error) if acknowledged == Acknowledged::Never => {
+                            // Nobody will be told of it, and nothing is to be left of it.
+                            let _ = self.durable.remove(&self.files.join(&claim.name));
+                            Err(error)
+                        }
+                        synced => synced.map(|()| upload),
+                    };
                 }
                 // Somebody else put a file there between the look and the rename.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}

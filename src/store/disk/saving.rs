@@ -1,56 +1,62 @@
-//! Records that are being written at the moment.
+//! What is being changed at the moment.
 //!
 //! Between the rename that puts a record in its place and the sync that makes it durable, everybody can read it, and a
 //! power cut takes it back. So whoever reads a record to tell somebody of it asks here whether it holds already.
 
 use std::collections::HashSet;
+use std::hash::Hash;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::pool::while_waiting;
-use crate::upload::UploadId;
 
-#[derive(Default)]
-pub(super) struct Saving {
-    ids: Mutex<HashSet<UploadId>>,
+/// Names of things that one at a time may change.
+pub(super) struct Saving<K> {
+    names: Mutex<HashSet<K>>,
     ended: Condvar,
 }
 
-impl Saving {
-    /// Does something that changes an upload's record, once nobody else does.
-    pub(super) fn alone<T>(&self, id: UploadId, work: impl FnOnce() -> T) -> T {
-        let mut ids = self.ids();
-        if ids.contains(&id) {
-            drop(ids);
-            ids = while_waiting(|| {
-                let busy = |ids: &mut HashSet<UploadId>| ids.contains(&id);
-                self.ended.wait_while(self.ids(), busy).unwrap_or_else(PoisonError::into_inner)
+impl<K> Default for Saving<K> {
+    fn default() -> Self {
+        Self { names: Mutex::default(), ended: Condvar::new() }
+    }
+}
+
+impl<K: Eq + Hash + Clone> Saving<K> {
+    /// Does something that changes what `name` stands for, once nobody else does.
+    pub(super) fn alone<T>(&self, name: K, work: impl FnOnce() -> T) -> T {
+        let mut names = self.names();
+        if names.contains(&name) {
+            drop(names);
+            names = while_waiting(|| {
+                let busy = |names: &mut HashSet<K>| names.contains(&name);
+                self.ended.wait_while(self.names(), busy).unwrap_or_else(PoisonError::into_inner)
             });
         }
-        ids.insert(id);
-        drop(ids);
-        let _ended = Ended { saving: self, id };
+        names.insert(name.clone());
+        drop(names);
+        let _ended = Ended { saving: self, name };
         work()
     }
 
-    /// The record is being written. One that was read before the answer "no" is not going to be taken back.
-    pub(super) fn contains(&self, id: UploadId) -> bool {
-        self.ids().contains(&id)
+    /// It is being changed. What was read before the answer "no" is not going to be taken back.
+    pub(super) fn contains(&self, name: &K) -> bool {
+        self.names().contains(name)
     }
 
-    fn ids(&self) -> MutexGuard<'_, HashSet<UploadId>> {
-        self.ids.lock().unwrap_or_else(PoisonError::into_inner)
+    fn names(&self) -> MutexGuard<'_, HashSet<K>> {
+        self.names.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Also when the work panics.
-struct Ended<'a> {
-    saving: &'a Saving,
-    id: UploadId,
+struct Ended<'a, K: Eq + Hash + Clone> {
+    saving: &'a Saving<K>,
+    name: K,
 }
 
-impl Drop for Ended<'_> {
+impl<K: Eq + Hash + Clone> Drop for Ended<'_, K> {
     fn drop(&mut self) {
-        self.saving.ids().remove(&self.id);
+        self.saving.names().remove(&self.name);
         self.saving.ended.notify_all();
     }
 }
@@ -61,6 +67,7 @@ mod tests {
     use std::thread;
 
     use super::*;
+    use crate::upload::UploadId;
 
     #[test]
     fn one_upload_is_changed_by_one_at_a_time_and_others_do_not_wait() {
@@ -73,7 +80,7 @@ mod tests {
                     for _ in 0..100 {
                         saving.alone(id, || {
                             assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0);
-                            assert!(saving.contains(id));
+                            assert!(saving.contains(&id));
                             saving.alone(other, thread::yield_now);
                             inside.fetch_sub(1, Ordering::SeqCst);
                         });
@@ -81,6 +88,6 @@ mod tests {
                 });
             }
         });
-        assert!(!saving.contains(id) && !saving.contains(other));
+        assert!(!saving.contains(&id) && !saving.contains(&other));
     }
 }
