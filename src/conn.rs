@@ -176,6 +176,7 @@ mod tests {
             fill_expire_after: None,
             verify: false,
             clients: ClientLimits::default(),
+            checkpoint: Rules::CHECKPOINT,
         };
         let disk = Disk::open(dir, config.disk.clone()).unwrap();
         let uploads = Uploads::new(disk.clone(), rules);

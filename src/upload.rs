@@ -16,6 +16,7 @@ mod fill;
 mod id;
 mod inspect;
 pub mod lease;
+mod lifetime;
 mod metadata;
 mod metrics;
 mod model;
@@ -29,7 +30,7 @@ use std::time::Duration;
 use arc_swap::{ArcSwap, Guard};
 use bytes::Bytes;
 use futures_core::Stream;
-use jiff::{RoundMode, SignedDuration, Timestamp, TimestampRound, Unit};
+use jiff::Timestamp;
 use prometheus_client::registry::Registry;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
@@ -47,6 +48,7 @@ use self::fill::Seats;
 pub use self::fill::{Chunk, Filling};
 pub use self::id::{NotAnId, UploadId};
 use self::lease::{Lease, Leases};
+use self::lifetime::Lifetime;
 pub use self::metadata::{Metadata, MetadataError};
 use self::metrics::Metrics;
 pub use self::model::{Kind, Length, State, Upload};
@@ -68,6 +70,14 @@ pub struct Rules {
     pub verify: bool,
     /// What each client may do.
     pub clients: ClientLimits,
+    /// After this many bytes a running append is made durable behind its back, so that a power cut in the thirtieth
+    /// gigabyte of one PATCH costs seconds and not thirty gigabytes.
+    pub checkpoint: u64,
+}
+
+impl Rules {
+    /// What a disk of today writes in a moment, and a client on a slow line does not want to send again.
+    pub const CHECKPOINT: u64 = 64 * 1024 * 1024;
 }
 
 /// A piece of a body.
@@ -193,7 +203,7 @@ impl<S: Store> Uploads<S> {
         // Before anything is disturbed: a client that guesses gets nothing but this read.
         let upload = self.inner.store.peek(id).await?;
         self.check_owner(&upload)?;
-        if upload.is_expired(Timestamp::now()) {
+        if self.has_expired(&upload) {
             return Err(UploadError::Expired);
         }
         self.take_away(id).await?;
@@ -234,7 +244,7 @@ impl<S: Store> Uploads<S> {
         self.may(Operation::Read)?;
         let upload = self.inner.store.peek(id).await?;
         self.check_owner(&upload)?;
-        if upload.is_expired(Timestamp::now()) {
+        if self.has_expired(&upload) {
             return Err(UploadError::Expired);
         }
         if !upload.is_complete() {
@@ -270,14 +280,9 @@ impl<S: Store> Uploads<S> {
         self.inner.leases.count()
     }
 
-    /// When an upload expires if its last byte comes now: a whole second, because that is what HTTP can tell, and
-    /// nobody is told less than he gets.
-    fn expiry_from(&self, now: Timestamp, key: Option<ClientKey>) -> Option<Timestamp> {
-        let rules = self.rules();
-        let after = if key.is_some() { rules.fill_expire_after } else { rules.expire_after };
-        let after = SignedDuration::try_from(after?).ok()?;
-        let moment = now.checked_add(after).ok()?;
-        moment.round(TimestampRound::new().smallest(Unit::Second).mode(RoundMode::Ceil)).ok()
+    /// How long an upload lives after its last byte, by the rules in force.
+    fn lifetime(&self, key: Option<ClientKey>) -> Lifetime {
+        Lifetime::of(&self.rules(), key)
     }
 
     /// The lease, from whoever holds it.

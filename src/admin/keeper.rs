@@ -66,6 +66,7 @@ impl Keeper {
             fill_expire_after: None,
             verify: false,
             clients: ClientLimits::default(),
+            checkpoint: Rules::CHECKPOINT,
         };
         let uploads = Uploads::new(disk, rules);
         // What a final upload still needs is not in the way of anybody.

@@ -131,6 +131,7 @@ impl From<&Config> for Rules {
             fill_expire_after: config.resumable.expire_after,
             verify: config.verify,
             clients: config.limits.clients,
+            checkpoint: Rules::CHECKPOINT,
         }
     }
 }

@@ -3,12 +3,10 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
-
 use super::lease::Lease;
 use super::progress::Progress;
 use super::quota::Appending;
-use super::receive::{End, Reception};
+use super::receive::{End, Floor, Reception};
 use super::{
     Body, ChecksumPlan, Interruption, Kind, Length, Operation, Pieces, State, Upload, UploadError, UploadId,
     Uploads,
@@ -175,7 +173,7 @@ impl<S: Store> Uploads<S> {
                 Ok(()) => self.keep(reception).await,
                 Err(error) => {
                     self.note_mismatch(&error);
-                    Err(self.discard(reception, error).await)
+                    Err(self.discard(reception, Floor::Told, error).await)
                 }
             },
             End::Overlong => {
@@ -183,10 +181,10 @@ impl<S: Store> Uploads<S> {
                     (Length::Deferred, Some(max)) => UploadError::TooLarge { max },
                     (length, _) => UploadError::BeyondLength { length: length.known().unwrap_or(u64::MAX) },
                 };
-                Err(self.discard(reception, error).await)
+                Err(self.discard(reception, Floor::Told, error).await)
             }
             End::Cut(cause) if reception.is_verified() => {
-                Err(self.discard(reception, UploadError::Unverified(cause)).await)
+                Err(self.discard(reception, Floor::Told, UploadError::Unverified(cause)).await)
             }
             End::Cut(cause) => {
                 let upload = self.keep(reception).await?;
@@ -202,20 +200,24 @@ impl<S: Store> Uploads<S> {
                 tracing::warn!(id = %upload.id, offset = upload.offset, "no room left; the upload keeps what it has");
                 Err(UploadError::NoSpace)
             }
-            End::Fault(error) => Err(self.discard(reception, error.into()).await),
+            // The bytes were right; what a checkpoint has made durable of them is there.
+            End::Fault(error) => Err(self.discard(reception, Floor::Durable, error.into()).await),
         }
     }
 
     async fn keep<B: Pieces>(&self, mut reception: Reception<S, B>) -> Result<Upload, UploadError> {
         let flushed = reception.flush().await;
-        let now = Timestamp::now();
-        let floor = reception.told();
+        if let Err(fault @ StoreError::Unsynced(_)) = flushed {
+            // A second sync would say "fine" of what the first one has lost.
+            return Err(self.discard(reception, Floor::Durable, fault.into()).await);
+        }
+        let floor = reception.floor(Floor::Durable);
         let (mut upload, mut writer, written) = reception.into_parts();
         let came = written > upload.offset;
         upload.offset = written;
         upload.state = State::Receiving;
         if came {
-            (upload.modified, upload.expires) = (now, self.expiry_from(now, upload.key));
+            self.lifetime(upload.key).renew(&mut upload);
         }
         let kept = if flushed.is_ok() && upload.has_all_bytes() {
             self.inner
@@ -234,10 +236,15 @@ impl<S: Store> Uploads<S> {
         Ok(kept?)
     }
 
-    /// Forgets the body, down to what was told to somebody meanwhile, and answers the error that made it so.
-    async fn discard<B: Pieces>(&self, mut reception: Reception<S, B>, error: UploadError) -> UploadError {
+    /// Forgets the body, down to a floor, and answers the error that made it so.
+    async fn discard<B: Pieces>(
+        &self,
+        mut reception: Reception<S, B>,
+        floor: Floor,
+        error: UploadError,
+    ) -> UploadError {
         reception.finish_writing().await;
-        let (floor, touched) = (reception.told(), reception.has_touched_the_store());
+        let (floor, touched) = (reception.floor(floor), reception.has_touched_the_store());
         let (mut upload, mut writer, _) = reception.into_parts();
         tracing::info!(id = %upload.id, offset = floor, %error, "discarded a body");
         if !touched {
@@ -245,6 +252,8 @@ impl<S: Store> Uploads<S> {
         }
         upload.offset = floor;
         upload.state = State::Receiving;
+        // Its sender was there all the time, and may try again.
+        self.lifetime(upload.key).renew(&mut upload);
         let discarded = async {
             writer.rewind(floor).await?;
             self.inner.store.save(&upload, Some(&writer)).await

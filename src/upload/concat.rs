@@ -129,7 +129,7 @@ impl<S: Store> Uploads<S> {
         if part.kind != Kind::Partial {
             return Err(bad("is not a partial upload"));
         }
-        if part.is_expired(Timestamp::now()) && !self.inner.waiting.needs(id) {
+        if self.has_expired(&part) && !self.inner.waiting.needs(id) {
             return Err(bad("has expired"));
         }
         Ok(part)
@@ -172,6 +172,9 @@ impl<S: Store> Uploads<S> {
         for part in parts {
             if let Ok(part) = self.inner.store.peek(*part).await {
                 last = last.max(part.expiry()?);
+                if self.is_growing(&part) {
+                    last = last.max(self.lifetime(part.key).end(Timestamp::now())?);
+                }
             }
         }
         Some(last)

@@ -86,7 +86,7 @@ impl<S: Store> Uploads<S> {
             Kind::Whole | Kind::Partial => State::Receiving,
             Kind::Final { .. } => State::Assembling,
         };
-        let (id, expires) = (UploadId::random()?, self.expiry_from(now, None));
+        let (id, expires) = (UploadId::random()?, self.lifetime(None).end(now));
         Ok(Upload {
             id,
             kind,

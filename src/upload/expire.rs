@@ -201,6 +201,19 @@ impl<S: Store> Uploads<S> {
         .await
     }
 
+    /// Its time is over, and nobody is adding to it: whoever does keeps it alive, also when what is recorded of it is older
+    /// than what has come.
+    pub(super) fn has_expired(&self, upload: &Upload) -> bool {
+        upload.is_expired(Timestamp::now()) && !self.is_growing(upload)
+    }
+
+    /// Somebody is adding to it at this moment.
+    pub(super) fn is_growing(&self, upload: &Upload) -> bool {
+        let takes_chunks = matches!(upload.state, State::Filling(_));
+        let holder = self.inner.leases.holder(upload.id);
+        holder.is_some_and(|holder| takes_chunks || holder.progress().is_some())
+    }
+
     fn put_off(&self, id: UploadId, now: Timestamp) {
         self.inner.agenda.add(now.checked_add(IN_USE).unwrap_or(Timestamp::MAX), id);
     }

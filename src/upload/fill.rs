@@ -129,7 +129,7 @@ impl<S: Store> Uploads<S> {
     /// A client's name leads to its upload until that expires; to a complete one for as long after its last byte, for the
     /// client that did not hear the last answer. After that the same name is a new upload.
     fn is_remembered(&self, upload: &Upload) -> bool {
-        upload.expires.is_none_or(|expires| expires > Timestamp::now())
+        upload.expires.is_none_or(|expires| expires > Timestamp::now()) || self.is_growing(upload)
     }
 
     async fn write_chunk_at<B: Pieces>(
@@ -222,7 +222,7 @@ impl<S: Store> Uploads<S> {
         let length = Length::Known(filling.chunks.total());
         let new = NewUpload { kind: Kind::Whole, length, metadata: filling.metadata.clone() };
         let upload = self.new_upload(new).map_err(|error| StoreError::Io("draw a random name", error))?;
-        let expires = self.expiry_from(upload.created, Some(filling.key));
+        let expires = self.lifetime(Some(filling.key)).end(upload.created);
         let state = State::Filling(filling.chunks.clone());
         let upload =
             self.create_with(Upload { key: Some(filling.key), state, expires, ..upload }, Vec::new()).await?;

@@ -11,11 +11,13 @@ use std::pin::{Pin, pin};
 use std::time::Duration;
 
 use bytes::Bytes;
+use jiff::Timestamp;
 use prometheus_client::metrics::counter::Counter;
 use tokio::time::{Instant, sleep};
 
 use self::batch::Batch;
 pub(super) use self::batch::InHand;
+use super::lifetime::Lifetime;
 use super::progress::{Asks, Progress};
 use super::{
     Body, Checksum, ChecksumPlan, Hasher, Inner, Interruption, Piece, Pieces, State, Upload, UploadError,
@@ -28,10 +30,6 @@ const LINGER: Duration = Duration::from_millis(5);
 /// The same for a body that can't be kept before it is verified: writing it early gains nothing but memory.
 const LINGER_UNVERIFIED: Duration = Duration::from_millis(250);
 
-/// After this many bytes a running append is made durable behind its back, so that a power cut in the thirtieth
-/// gigabyte of one PATCH costs seconds and not thirty gigabytes.
-const CHECKPOINT: u64 = 64 * 1024 * 1024;
-
 /// Why a body ended.
 #[derive(Debug)]
 pub(super) enum End {
@@ -43,6 +41,15 @@ pub(super) enum End {
     Cut(Interruption),
     /// The store could not go on.
     Fault(StoreError),
+}
+
+/// How far a body's bytes are kept that can't be kept all.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Floor {
+    /// Down to what somebody was told: the bytes are wrong.
+    Told,
+    /// Down to what a checkpoint has made durable: the bytes are right, and the store failed at what came after.
+    Durable,
 }
 
 type Running<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -71,11 +78,16 @@ pub(super) struct Reception<S: Store, B> {
     written: u64,
     /// The greatest offset that somebody was told.
     told: u64,
+    /// The greatest offset that was recorded: it is never smaller than what was told.
+    durable: u64,
     /// The sidecar says that what lies beyond the offset is not verified.
     marked: bool,
     writing: Option<Running<Written>>,
     checkpoint: Option<(u64, Running<Result<(), StoreError>>)>,
     last_checkpoint: u64,
+    /// See [`Rules::checkpoint`](super::Rules::checkpoint).
+    checkpoint_after: u64,
+    lifetime: Lifetime,
     /// Counts what was written.
     stored: Counter,
 }
@@ -89,6 +101,8 @@ impl<S: Store, B: Pieces> Reception<S, B> {
         limit: u64,
     ) -> Self {
         let base = upload.offset;
+        let rules = engine.rules.load();
+        let lifetime = Lifetime::of(&rules, upload.key);
         let verification = match body.checksum {
             ChecksumPlan::None => Verification::None,
             ChecksumPlan::Given(checksum) => {
@@ -109,10 +123,13 @@ impl<S: Store, B: Pieces> Reception<S, B> {
             received: base,
             written: base,
             told: base,
+            durable: base,
             marked: false,
             writing: None,
             checkpoint: None,
             last_checkpoint: base,
+            checkpoint_after: rules.checkpoint,
+            lifetime,
             stored: engine.metrics.bytes.clone(),
         }
     }
@@ -126,9 +143,12 @@ impl<S: Store, B: Pieces> Reception<S, B> {
         &self.upload
     }
 
-    /// Down to here the offset must not fall.
-    pub(super) fn told(&self) -> u64 {
-        self.told
+    /// Down to where the offset falls.
+    pub(super) fn floor(&self, floor: Floor) -> u64 {
+        match floor {
+            Floor::Told => self.told,
+            Floor::Durable => self.durable,
+        }
     }
 
     /// The store holds more than before the body began.
@@ -170,10 +190,12 @@ impl<S: Store, B: Pieces> Reception<S, B> {
                     if let Err(fault) = self.note_written(written) {
                         return End::Fault(fault);
                     }
+                    if self.checkpoint.is_none() && self.is_checkpoint_due() {
+                        self.begin_checkpoint();
+                    }
                 }
                 saved = saving(&mut self.checkpoint), if self.checkpoint.is_some() => {
-                    self.checkpoint = None;
-                    if let Err(fault) = saved {
+                    if let Err(fault) = self.note_saved(saved) {
                         return End::Fault(fault);
                     }
                 }
@@ -216,7 +238,7 @@ impl<S: Store, B: Pieces> Reception<S, B> {
     async fn submit(&mut self) -> Result<(), StoreError> {
         if self.is_verified() && !self.marked {
             // From here on bytes lie beyond the offset that may have to go again, also after a crash.
-            let marked = Upload { state: State::Verifying, ..self.upload.clone() };
+            let marked = self.record();
             self.store.save(&marked, None).await?;
             self.marked = true;
         }
@@ -236,20 +258,44 @@ impl<S: Store, B: Pieces> Reception<S, B> {
             self.received = self.written;
             return Err(fault);
         }
-        let due = self.written - self.last_checkpoint >= CHECKPOINT;
-        // A chunk counts when it is whole, so there is nothing to record before.
-        let linear = self.upload.state == State::Receiving;
-        if due && linear && self.checkpoint.is_none() && !self.is_verified() {
-            self.begin_checkpoint();
-        }
         Ok(())
     }
 
+    /// Much has come since the last record, or a little and the record is old.
+    fn is_checkpoint_due(&self) -> bool {
+        // A chunk counts when it is whole, so there is nothing to record before.
+        if self.upload.state != State::Receiving {
+            return false;
+        }
+        let came = self.written - self.last_checkpoint;
+        (came >= self.checkpoint_after && !self.is_verified())
+            || self.lifetime.is_running_out(&self.upload, Timestamp::now())
+    }
+
     fn begin_checkpoint(&mut self) {
-        self.last_checkpoint = self.written;
-        let reached = Upload { offset: self.written, ..self.upload.clone() };
-        let save = self.store.save(&reached, Some(&self.writer));
-        self.checkpoint = Some((self.written, Box::pin(save)));
+        let reached = self.record();
+        self.last_checkpoint = reached.offset;
+        let written = (!self.is_verified()).then_some(&self.writer);
+        let save = self.store.save(&reached, written);
+        self.checkpoint = Some((reached.offset, Box::pin(save)));
+    }
+
+    fn note_saved(&mut self, saved: Result<(), StoreError>) -> Result<(), StoreError> {
+        let reached = self.checkpoint.take().map_or(self.durable, |(offset, _)| offset);
+        saved?;
+        self.durable = self.durable.max(reached);
+        Ok(())
+    }
+
+    /// The upload as it is recorded in the middle of its body: with what was written, if that counts already, and with its
+    /// whole lifetime before it.
+    fn record(&mut self) -> Upload {
+        self.lifetime.renew(&mut self.upload);
+        let (offset, state) = match self.is_verified() {
+            true => (self.upload.offset, State::Verifying),
+            false => (self.written, self.upload.state.clone()),
+        };
+        Upload { offset, state, ..self.upload.clone() }
     }
 
     /// Puts away all that is in hand, and answers the offset that may be told.
@@ -258,28 +304,35 @@ impl<S: Store, B: Pieces> Reception<S, B> {
             return Ok(self.told);
         }
         self.flush().await?;
-        self.last_checkpoint = self.written;
-        let reached = Upload { offset: self.written, ..self.upload.clone() };
+        let reached = self.record();
+        self.last_checkpoint = reached.offset;
         self.store.save(&reached, Some(&self.writer)).await?;
-        self.told = self.written;
+        (self.told, self.durable) = (reached.offset, reached.offset);
         Ok(self.told)
     }
 
-    /// Writes all that is in hand.
+    /// Writes all that is in hand, and waits for the checkpoint that is under way.
     pub(super) async fn flush(&mut self) -> Result<(), StoreError> {
+        let written = self.write_out().await;
+        // Also after a fault: a record that came later than the one which settles the body would undo it.
+        let saved = match &mut self.checkpoint {
+            Some((_, saved)) => saved.await,
+            None => return written,
+        };
+        // What is not synced matters more than what is not written.
+        self.note_saved(saved).and(written)
+    }
+
+    async fn write_out(&mut self) -> Result<(), StoreError> {
         loop {
             if let Some(writing) = &mut self.writing {
                 let written = writing.await;
                 self.note_written(written)?;
             }
             if self.batch.len() == 0 {
-                break;
+                return Ok(());
             }
             self.submit().await?;
-        }
-        match self.checkpoint.take() {
-            Some((_, saved)) => saved.await,
-            None => Ok(()),
         }
     }
 

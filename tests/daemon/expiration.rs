@@ -1,11 +1,11 @@
 //! Only what is unfinished expires; then all of it goes.
 
-use std::thread;
 use std::time::Duration;
 
 use crate::support::daemon::{Daemon, id};
 use crate::support::data_dir::DataDir;
-use crate::support::{eventually, filename};
+use crate::support::{eventually, filename, sha1};
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 #[test]
@@ -47,7 +47,6 @@ fn what_was_abandoned_before_a_restart_is_swept_untouched() {
 
 #[test]
 fn an_expired_upload_is_gone_before_it_is_swept() {
-    const ID: &str = "00112233445566778899aabbccddeeff";
     let left = DataDir::new();
     let expires = json!("2026-01-02T03:04:05Z");
     left.leave(ID, json!({ "offset": 5, "expires": expires }), Some(b"hello"));
@@ -65,17 +64,82 @@ fn an_expired_upload_is_gone_before_it_is_swept() {
     }
 }
 
+const ID: &str = "00112233445566778899aabbccddeeff";
+
+/// An upload of 11 bytes, five of which came at this moment; it lives for so long still.
+fn left(came: Timestamp, lives: SignedDuration) -> DataDir {
+    let left = DataDir::new();
+    let expires = Timestamp::now() + lives;
+    left.leave(ID, json!({ "offset": 5, "modified": came, "expires": expires }), Some(b"hello"));
+    left
+}
+
+fn expires(data: &DataDir) -> Timestamp {
+    data.sidecar(ID)["expires"].as_str().unwrap().parse().unwrap()
+}
+
 #[test]
-fn whoever_sends_keeps_the_upload_alive() {
-    let daemon = Daemon::start(&["--expire-after", "1s"]);
-    let upload = daemon.create(&format!("Upload-Length: 20\n{}", filename("a.txt")));
-    let mut wire = daemon.begin_patch(&upload, 0, 20, b"");
-    for byte in b"0123456789abcdefghij" {
-        thread::sleep(Duration::from_millis(200));
-        wire.send([*byte]);
+fn whoever_sends_keeps_the_upload_alive_also_through_a_crash() {
+    let upload = format!("/files/{ID}");
+    for checksum in [String::new(), format!("\nUpload-Checksum: {}", sha1(b" world"))] {
+        // It lives for a day, and twenty-three hours of that are over.
+        let now = Timestamp::now();
+        let left = left(now - SignedDuration::from_hours(23), SignedDuration::from_hours(1));
+        let daemon = Daemon::start_on(left, &["--expire-after", "24h"]);
+        let mut wire = daemon.connect();
+        wire.send_head("PATCH", &upload, &format!("Upload-Offset: 5{checksum}"), Some(6));
+        wire.send(" ");
+        let renewed = || expires(&daemon) >= now + SignedDuration::from_hours(24);
+        eventually("its time is counted from the byte that came", renewed);
+        wire.send("wo");
+        let told = daemon.head(&upload).expect(200);
+        assert!(told.header("Upload-Expires").is_some());
+        assert!(renewed());
+
+        let daemon = Daemon::start_on(daemon.kill(), &["--expire-after", "24h"]);
+        let offset = daemon.offset(&upload);
+        assert!(offset >= told.offset().unwrap());
+        assert!(renewed_after(&daemon, now));
+        let rest = &b"hello world"[usize::try_from(offset).unwrap()..];
+        daemon.patch(&upload, offset, rest).expect(204);
+        assert_eq!(daemon.files()["a.txt"], b"hello world");
     }
+}
+
+fn renewed_after(daemon: &Daemon, now: Timestamp) -> bool {
+    expires(daemon) >= now + SignedDuration::from_hours(23)
+}
+
+#[test]
+fn whoever_is_there_to_send_keeps_the_upload_alive() {
+    let upload = format!("/files/{ID}");
+    // (On a machine that is too slow to begin in time, there is more time.)
+    let begun = [2, 4, 8, 16].into_iter().find_map(|seconds| {
+        let left = left(Timestamp::now(), SignedDuration::from_secs(seconds));
+        left.leave(
+            ID,
+            json!({ "offset": 5, "kind": { "type": "partial" }, "expires": expires(&left) }),
+            Some(b"hello"),
+        );
+        let daemon = Daemon::start_on(left, &["--idle-timeout", "10m"]);
+        let mut wire = daemon.begin_patch(&upload, 5, 6, b"");
+        while Timestamp::now() <= expires(&daemon) {
+            if wire.has_answer_within(Duration::from_millis(100)) {
+                wire.answer().expect_code(410, "ERR_UPLOAD_EXPIRED");
+                return None;
+            }
+        }
+        Some((daemon, wire))
+    });
+    let (daemon, mut wire) = begun.unwrap();
+    daemon.ask("GET", &upload, "", b"").expect_code(423, "ERR_UPLOAD_INCOMPLETE");
+    let concat = format!("Upload-Concat: final;{upload}\n{}", filename("b.txt"));
+    let whole = daemon.create(&concat);
+    wire.send(" world");
     wire.answer().expect(204);
-    assert_eq!(daemon.files()["a.txt"], b"0123456789abcdefghij");
+    eventually("the final upload is complete", || daemon.offset(&whole) == 11);
+    assert_eq!(daemon.files()["b.txt"], b"hello world");
+    assert!(expires(&daemon) > Timestamp::now());
 }
 
 #[test]

@@ -13,7 +13,8 @@ use proptest::test_runner::{
 
 use crate::bench::{Bench, InMemory, OnDisk};
 use crate::plan::{Amount, Append, At, Body, End, New, Step, Sum, plan};
-use crate::world::run;
+use crate::watched::Fault;
+use crate::world::{World, run};
 
 fn drawn<B: Bench>(test: &str, cases: u32) {
     let number = |name| env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
@@ -115,6 +116,52 @@ fn an_append_to_a_complete_upload_holds_nothing() {
         Step::Inspect(3),
         Step::Wait(60),
         Step::Restart(crate::plan::Restart::Graceful),
+    ];
+    kept::<InMemory>(&plan);
+    kept::<OnDisk>(&plan);
+}
+
+/// Takes the steps one after the other, and answers how far the upload is then.
+fn offset_after<B: Bench>(steps: &[Step]) -> u64 {
+    let mut world = World::<B>::new();
+    let mut take = |step: &Step| world.step(step).unwrap_or_else(|wrong| panic!("{wrong}"));
+    steps.iter().for_each(&mut take);
+    take(&Step::Inspect(3));
+    world.slots[0].told
+}
+
+/// What a checkpoint had made durable was thrown away with the body that met an error of the disk: a hundred gigabytes of one
+/// PATCH, for one write.
+#[test]
+fn a_write_that_fails_costs_nothing_that_was_durable_before() {
+    for fault in [Fault::Io, Fault::AnswerLost, Fault::Unsynced] {
+        let steps = [
+            new(100),
+            stalled(60),
+            // It is written, and recorded.
+            Step::Wait(60),
+            Step::Fail(fault),
+            Step::Feed(0, Amount::Bytes(20)),
+            Step::Wait(60),
+        ];
+        assert_eq!(offset_after::<InMemory>(&steps), 60, "{fault:?}");
+        assert_eq!(offset_after::<OnDisk>(&steps), 60, "{fault:?}");
+    }
+}
+
+/// A checkpoint that was still on its way when a write failed came to the disk after the record that settled the body.
+#[test]
+fn a_checkpoint_under_way_is_waited_for_when_a_write_fails() {
+    let plan = [
+        new(200),
+        stalled(60),
+        Step::Hold,
+        Step::Wait(60),
+        Step::Fail(Fault::Io),
+        Step::Feed(0, Amount::Bytes(20)),
+        Step::LetOneGo(0),
+        Step::Wait(60),
+        Step::LetAllGo,
     ];
     kept::<InMemory>(&plan);
     kept::<OnDisk>(&plan);

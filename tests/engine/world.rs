@@ -96,6 +96,8 @@ fn rules() -> Rules {
         fill_expire_after: Some(HOUR),
         verify: true,
         clients: ClientLimits::default(),
+        // Within reach of the small uploads here.
+        checkpoint: 50,
     }
 }
 

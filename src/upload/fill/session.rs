@@ -4,7 +4,6 @@ use std::io;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
@@ -170,8 +169,7 @@ impl<S: Store> Session<S> {
         numbers.iter().for_each(|number| chunks.insert(*number));
         let complete = chunks.are_complete();
         upload.offset = chunks.offset();
-        upload.modified = Timestamp::now();
-        upload.expires = self.engine.expiry_from(upload.modified, upload.key);
+        self.engine.lifetime(upload.key).renew(&mut upload);
         let written = store.writer(&upload).await?;
         if complete && let Err(error) = self.check_digest(&upload).await {
             if !matches!(error, UploadError::ChecksumMismatch { .. }) {
