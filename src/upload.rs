@@ -304,8 +304,8 @@ impl<S: Store> Uploads<S> {
         if upload.is_expired(Timestamp::now()) {
             return Err(UploadError::Expired);
         }
-        if upload.state == State::Receiving && upload.has_all_bytes() {
-            return self.complete(upload).await;
+        if (upload.state == State::Receiving || upload.is_filling()) && upload.has_all_bytes() {
+            return self.complete(Upload { state: State::Receiving, ..upload }).await;
         }
         Ok(upload)
     }

@@ -3,10 +3,12 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::lease::Lease;
 use super::progress::Progress;
 use super::quota::Appending;
-use super::receive::{End, Floor, Reception};
+use super::receive::{End, Floor, Place, Reception};
 use super::{
     Body, ChecksumPlan, Interruption, Kind, Length, Operation, Pieces, State, Upload, UploadError, UploadId,
     Uploads,
@@ -39,6 +41,11 @@ impl<S: Store> Uploads<S> {
         self.check_owner(&upload)?;
         let counted = self.count_append(self.inner.leases.holder(request.id).is_some())?;
         check_kind(&upload)?;
+        if upload.is_filling() && self.inner.leases.holder(request.id).is_some() {
+            // Chunks that are under way are not broken for a request that is sure to be refused.
+            self.check_offset(&upload, request.offset)?;
+            self.check_end(&upload, request.body.len)?;
+        }
         self.append_counted(request, counted).await
     }
 
@@ -74,9 +81,7 @@ impl<S: Store> Uploads<S> {
         let Append { offset, length, body, .. } = request;
         let mut upload = self.open(&lease).await?;
         check_kind(&upload)?;
-        if offset != upload.offset {
-            return Err(UploadError::OffsetMismatch { current: upload.offset, given: offset });
-        }
+        self.check_offset(&upload, offset)?;
         let declared = self.declare_length(&mut upload, length)?;
         self.check_end(&upload, body.len)?;
         if upload.is_complete() {
@@ -88,12 +93,12 @@ impl<S: Store> Uploads<S> {
             // Once told it never changes, so it is on the disk before the first byte is.
             self.inner.store.save(&upload, None).await?;
         }
-        let writer = self.writer_at_the_end(&mut upload).await?;
+        let writer = self.inner.store.writer(&upload).await?;
         let (progress, asks) = Progress::new(upload.offset);
         let progress = Arc::new(progress);
         lease.show(Arc::clone(&progress));
         let limit = upload.length.known().or(self.max_size()).unwrap_or(u64::MAX);
-        let mut reception = Reception::new(&self.inner, writer, upload, body, limit);
+        let mut reception = Reception::new(&self.inner, writer, upload, body, Place::Offset, limit);
         let in_flight = self.inner.metrics.append();
         let end = reception.run(lease.revoked(), &progress, asks).await;
         drop(in_flight);
@@ -101,18 +106,11 @@ impl<S: Store> Uploads<S> {
         Box::pin(self.settle(reception, end)).await
     }
 
-    /// Opens the upload for bytes at its end. One that was filled by chunks becomes an ordinary one: chunks beyond its
-    /// first gap would lie where the bytes are going to, so they go.
-    async fn writer_at_the_end(&self, upload: &mut Upload) -> Result<S::Writer, StoreError> {
-        let State::Filling(chunks) = &mut upload.state else { return self.inner.store.writer(upload).await };
-        // In this order a crash finds nothing that is recorded and not there.
-        chunks.forget_beyond(upload.offset);
-        self.inner.store.save(upload, None).await?;
-        let mut writer = self.inner.store.writer(upload).await?;
-        writer.rewind(upload.offset).await?;
-        upload.state = State::Receiving;
-        self.inner.store.save(upload, None).await?;
-        Ok(writer)
+    fn check_offset(&self, upload: &Upload, given: u64) -> Result<(), UploadError> {
+        match upload.offset {
+            current if current != given => Err(UploadError::OffsetMismatch { current, given }),
+            _ => Ok(()),
+        }
     }
 
     /// Takes the length that the client tells now. `true`: it is new.
@@ -169,7 +167,7 @@ impl<S: Store> Uploads<S> {
             self.inner.metrics.interrupted(*cause);
         }
         match end {
-            End::Finished => match reception.verify().await {
+            End::Finished | End::Enough => match reception.verify().await {
                 Ok(()) => self.keep(reception).await,
                 Err(error) => {
                     self.note_mismatch(&error);
@@ -214,8 +212,12 @@ impl<S: Store> Uploads<S> {
         let floor = reception.floor(Floor::Durable);
         let (mut upload, mut writer, written) = reception.into_parts();
         let came = written > upload.offset;
-        upload.offset = written;
-        upload.state = State::Receiving;
+        let is_filling = upload.is_filling();
+        upload.reach(written);
+        if !is_filling || upload.has_all_bytes() {
+            // One with all its bytes is like any other, however they came.
+            upload.state = State::Receiving;
+        }
         if came {
             self.lifetime(upload.key).renew(&mut upload);
         }
@@ -228,7 +230,9 @@ impl<S: Store> Uploads<S> {
         } else {
             self.inner.store.save(&upload, Some(&writer)).await.map(|()| upload)
         };
-        if let Err(StoreError::Unsynced(_)) = &kept {
+        if let Err(StoreError::Unsynced(_)) = &kept
+            && !is_filling
+        {
             // Nobody knows what is on the disk, and a second sync would say "fine". Only what was synced before counts.
             let _ = writer.rewind(floor).await;
         }
@@ -250,12 +254,18 @@ impl<S: Store> Uploads<S> {
         if !touched {
             return error;
         }
-        upload.offset = floor;
-        upload.state = State::Receiving;
-        // Its sender was there all the time, and may try again.
-        self.lifetime(upload.key).renew(&mut upload);
+        let lifetime = self.lifetime(upload.key);
+        // A body of which nothing stays changes nothing, unless its upload has grown old over it.
+        if floor > upload.offset || lifetime.is_running_out(&upload, Timestamp::now()) {
+            lifetime.renew(&mut upload);
+        }
+        upload.reach(floor);
         let discarded = async {
-            writer.rewind(floor).await?;
+            // Between chunks what is not recorded counts for nothing, and behind it are some that do.
+            if !upload.is_filling() {
+                upload.state = State::Receiving;
+                writer.rewind(floor).await?;
+            }
             self.inner.store.save(&upload, Some(&writer)).await
         };
         match discarded.await {

@@ -127,6 +127,13 @@ pub struct Chunks {
     count: u64,
     /// Those that are there: first and last of each run, in order, no two runs touching.
     present: Vec<(u64, u64)>,
+    /// All bytes before this one are there, also where it lies in the middle of a chunk: bytes were appended, too.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    appended: u64,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl Chunks {
@@ -143,7 +150,7 @@ impl Chunks {
         if count != floor && count != ceil {
             return Err(Contradiction::ChunkCount { total, size, floor, ceil, given: count });
         }
-        Ok(Self { total, size, count, present: Vec::new() })
+        Ok(Self { total, size, count, present: Vec::new(), appended: 0 })
     }
 
     /// What is said of the cut and of the chunks that are there can be true.
@@ -156,7 +163,7 @@ impl Chunks {
             next = last.saturating_add(2);
             fits
         });
-        in_order && Self::new(self.total, self.size, self.count).is_ok()
+        in_order && self.appended <= self.total && Self::new(self.total, self.size, self.count).is_ok()
     }
 
     /// The bytes of a chunk; chunks are numbered from 1.
@@ -205,14 +212,14 @@ impl Chunks {
         self.present.iter().map(|(first, last)| last - first + 1).sum()
     }
 
-    /// How many bytes they have.
+    /// How many bytes are there, with those of a chunk that is there in part.
     #[must_use]
     pub fn present_bytes(&self) -> u64 {
         let bytes = |(first, last): &(u64, u64)| {
             let start = self.range(*first).map_or(0, |range| range.start);
             self.range(*last).map_or(0, |range| range.end).saturating_sub(start)
         };
-        self.present.iter().map(bytes).sum()
+        self.present.iter().map(bytes).sum::<u64>() + self.appended.saturating_sub(self.end_of_first())
     }
 
     /// All are there.
@@ -221,50 +228,78 @@ impl Chunks {
         self.present == [(1, self.count)]
     }
 
-    /// Where the first missing chunk begins.
+    /// Where the first missing byte is.
     #[must_use]
     pub fn offset(&self) -> u64 {
+        self.end_of_first().max(self.appended)
+    }
+
+    /// Where the first missing chunk begins.
+    fn end_of_first(&self) -> u64 {
         match self.present.first() {
             Some((1, last)) => self.range(*last).map_or(0, |range| range.end),
             _ => 0,
         }
     }
 
-    /// Where the last chunk that is there ends.
+    /// Where the last byte that is there ends.
     #[must_use]
     pub fn end_of_last(&self) -> u64 {
-        self.present.last().and_then(|(_, last)| self.range(*last).ok()).map_or(0, |range| range.end)
+        let last = self.present.last().and_then(|(_, last)| self.range(*last).ok());
+        last.map_or(0, |range| range.end).max(self.appended)
+    }
+
+    /// Where the first chunk begins that is there behind the first gap, if one is.
+    #[must_use]
+    pub fn end_of_gap(&self) -> Option<u64> {
+        let starts =
+            self.present.iter().filter_map(|(first, _)| self.range(*first).ok()).map(|range| range.start);
+        starts.into_iter().find(|start| *start > self.offset())
     }
 
     /// A chunk has come.
     pub fn insert(&mut self, number: u64) {
-        if self.contains(number) {
-            return;
-        }
-        let at = self.present.partition_point(|(_, last)| *last < number);
-        self.present.insert(at, (number, number));
-        let runs = std::mem::take(&mut self.present);
-        for (first, last) in runs {
-            match self.present.last_mut() {
-                Some((_, end)) if *end + 1 == first => *end = last,
-                _ => self.present.push((first, last)),
-            }
-        }
+        self.insert_run(number, number);
     }
 
-    /// Forgets chunks that are not wholly before `offset`.
+    fn insert_run(&mut self, mut first: u64, mut last: u64) {
+        // With those that it overlaps or touches it becomes one.
+        self.present.retain(|(begin, end)| {
+            let is_apart = end.saturating_add(1) < first || last.saturating_add(1) < *begin;
+            if !is_apart {
+                (first, last) = (first.min(*begin), last.max(*end));
+            }
+            is_apart
+        });
+        let at = self.present.partition_point(|(begin, _)| *begin < first);
+        self.present.insert(at, (first, last));
+    }
+
+    /// How many chunks lie wholly before `offset`.
+    fn whole_before(&self, offset: u64) -> u64 {
+        if offset >= self.total { self.count } else { (offset / self.size).min(self.count - 1) }
+    }
+
+    /// Forgets what is not wholly before `offset`.
     pub fn forget_beyond(&mut self, offset: u64) {
-        let whole = if offset >= self.total { self.count } else { (offset / self.size).min(self.count - 1) };
+        let whole = self.whole_before(offset);
         self.present.retain(|(first, _)| *first <= whole);
         if let Some((_, last)) = self.present.last_mut() {
             *last = (*last).min(whole);
         }
+        self.appended = self.appended.min(offset);
     }
 
-    /// Takes all chunks wholly before `offset` for present: an upload that was appended to.
-    pub fn present_up_to(&mut self, offset: u64) {
-        self.present = vec![(1, self.count)];
-        self.forget_beyond(offset);
+    /// All bytes before `offset` have come, whatever chunks they belong to.
+    pub fn reach(&mut self, offset: u64) {
+        if offset == 0 {
+            return;
+        }
+        self.appended = self.appended.max(offset.min(self.total));
+        match self.whole_before(offset) {
+            0 => {}
+            whole => self.insert_run(1, whole),
+        }
     }
 }
 
@@ -312,8 +347,20 @@ mod tests {
                     && chunks.offset() == missing.map_or(195, |n| (n - 1) * 10)
             };
             prop_assert!(agrees(&chunks, &set) && chunks.is_sound());
+            let mut appended = chunks.clone();
             chunks.forget_beyond(cut);
-            set.retain(|n| if *n == 20 { 195 <= cut } else { n * 10 <= cut });
+            let whole = |n: &u64| if *n == 20 { 195 <= cut } else { n * 10 <= cut };
+            // As if all bytes up to there had been appended.
+            appended.reach(cut);
+            let with_whole: std::collections::BTreeSet<u64> = set.iter().copied().chain((1..=20).filter(whole)).collect();
+            let first_gap = (1..=20).find(|n| !with_whole.contains(n)).map_or(195, |n| (n - 1) * 10);
+            prop_assert_eq!(appended.offset(), first_gap.max(cut.min(195)));
+            prop_assert!(appended.is_sound() && (1..=20).all(|n| appended.contains(n) == with_whole.contains(&n)));
+            let next = with_whole.iter().map(|n| (n - 1) * 10).find(|start| *start > appended.offset());
+            prop_assert_eq!(appended.end_of_gap(), next);
+            appended.forget_beyond(cut);
+            prop_assert!(appended.offset() <= cut && appended.is_sound());
+            set.retain(whole);
             prop_assert!(agrees(&chunks, &set) && chunks.is_sound());
         }
     }

@@ -204,7 +204,7 @@ impl<S: Store> Uploads<S> {
         if upload.is_complete() {
             return Ok(Seated::Complete(Box::new(upload)));
         }
-        let upload = as_filling(upload, &filling.chunks)?;
+        let upload = self.as_filling(upload, &filling.chunks).await?;
         let session = Session::new(self.clone(), lease, upload);
         let session = Arc::new(session);
         *seat = Arc::downgrade(&session);
@@ -229,20 +229,21 @@ impl<S: Store> Uploads<S> {
         self.inner.store.bind(filling.key, upload.id).await?;
         Ok(upload)
     }
-}
 
-/// An upload that was appended to through another door takes chunks again: those before its offset are there.
-fn as_filling(mut upload: Upload, cut: &Chunks) -> Result<Upload, Contradiction> {
-    if let Length::Known(known) = upload.length
-        && known != cut.total()
-    {
-        return Err(Contradiction::Changed { what: "the total size", known, given: cut.total() });
+    /// An upload that takes bytes at its end takes chunks, too: those before its offset are there. Its record says so before
+    /// the first of them is written far beyond that: what lies there would count as arrived.
+    async fn as_filling(&self, mut upload: Upload, cut: &Chunks) -> Result<Upload, UploadError> {
+        if let Length::Known(known) = upload.length
+            && known != cut.total()
+        {
+            return Err(Contradiction::Changed { what: "the total size", known, given: cut.total() }.into());
+        }
+        if !upload.is_filling() {
+            let offset = upload.offset;
+            upload.state = State::Filling(cut.clone());
+            upload.reach(offset);
+            self.inner.store.save(&upload, None).await?;
+        }
+        Ok(upload)
     }
-    if !matches!(upload.state, State::Filling(_)) {
-        let mut chunks = cut.clone();
-        chunks.present_up_to(upload.offset);
-        upload.offset = chunks.offset();
-        upload.state = State::Filling(chunks);
-    }
-    Ok(upload)
 }

@@ -51,7 +51,7 @@ pub enum Kind {
 pub enum State {
     /// Takes bytes at its offset.
     Receiving,
-    /// Takes chunks in any order; the offset is where the first missing one begins.
+    /// Takes chunks in any order, and bytes at its offset: where the first missing one is.
     Filling(Chunks),
     /// A body with a checksum is being written beyond the offset: until it is verified, what lies there is nobody's,
     /// and a crash must not take it for data.
@@ -103,6 +103,23 @@ impl Upload {
     #[must_use]
     pub fn is_complete(&self) -> bool {
         matches!(self.state, State::Complete { .. })
+    }
+
+    /// Counts all bytes before `offset`. Where chunks lie right behind them, the upload reaches further.
+    pub fn reach(&mut self, offset: u64) {
+        self.offset = match &mut self.state {
+            State::Filling(chunks) => {
+                chunks.reach(offset);
+                chunks.offset()
+            }
+            _ => offset,
+        };
+    }
+
+    /// Chunks may lie beyond its offset.
+    #[must_use]
+    pub fn is_filling(&self) -> bool {
+        matches!(self.state, State::Filling(_))
     }
 
     /// The offset has reached the length; publishing it may still be ahead.

@@ -37,6 +37,8 @@ pub(super) enum End {
     Finished,
     /// It would go beyond the upload's length.
     Overlong,
+    /// What follows is there already, in chunks.
+    Enough,
     /// Before its end.
     Cut(Interruption),
     /// The store could not go on.
@@ -61,6 +63,22 @@ enum Verification {
     Trailer,
 }
 
+/// Where a body's bytes go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// To the upload's end, or into its first gap: each of them counts as soon as it is written.
+    Offset,
+    /// To a chunk's place: they count when it is whole.
+    Chunk,
+}
+
+/// What became of a piece.
+enum Taken {
+    Whole,
+    UpToTheChunks,
+    Nothing,
+}
+
 /// One body being received.
 pub(super) struct Reception<S: Store, B> {
     store: S,
@@ -68,10 +86,15 @@ pub(super) struct Reception<S: Store, B> {
     /// As it was when the body began; its offset is where the body begins.
     upload: Upload,
     pieces: B,
+    place: Place,
     limit: u64,
+    /// Where chunks begin that are there already. They are not written again: they were acknowledged.
+    chunks_from: Option<u64>,
     verification: Verification,
     trailer: Option<Result<Checksum, String>>,
     batch: Batch,
+    /// Where the body has come to.
+    came: u64,
     /// Bytes in hand, as an offset.
     received: u64,
     /// Bytes written, as an offset.
@@ -98,9 +121,14 @@ impl<S: Store, B: Pieces> Reception<S, B> {
         writer: S::Writer,
         upload: Upload,
         body: Body<B>,
+        place: Place,
         limit: u64,
     ) -> Self {
         let base = upload.offset;
+        let chunks_from = match &upload.state {
+            State::Filling(chunks) if place == Place::Offset => chunks.end_of_gap(),
+            _ => None,
+        };
         let rules = engine.rules.load();
         let lifetime = Lifetime::of(&rules, upload.key);
         let verification = match body.checksum {
@@ -116,10 +144,13 @@ impl<S: Store, B: Pieces> Reception<S, B> {
             writer,
             upload,
             pieces: body.pieces,
+            place,
             limit,
+            chunks_from,
             verification,
             trailer: None,
             batch: Batch::new(engine.in_hand.clone()),
+            came: base,
             received: base,
             written: base,
             told: base,
@@ -204,10 +235,15 @@ impl<S: Store, B: Pieces> Reception<S, B> {
                         if self.batch.len() == 0 {
                             linger.as_mut().reset(Instant::now() + linger_for);
                         }
-                        if !self.take(bytes) {
-                            return End::Overlong;
-                        }
+                        let taken = self.take(bytes);
                         progress.advance(if self.is_verified() { self.upload.offset } else { self.received });
+                        match taken {
+                            Taken::Whole => {}
+                            // The checksum is over all of it.
+                            Taken::UpToTheChunks if self.is_verified() => {}
+                            Taken::UpToTheChunks => return End::Enough,
+                            Taken::Nothing => return End::Overlong,
+                        }
                     }
                     Some(Ok(Piece::Checksum(checksum))) => self.trailer = Some(checksum),
                     Some(Err(cut)) => return End::Cut(cut.into()),
@@ -220,23 +256,28 @@ impl<S: Store, B: Pieces> Reception<S, B> {
         }
     }
 
-    /// Takes a piece into the batch. `false`: it goes beyond the limit, and nothing of it was taken.
-    fn take(&mut self, bytes: Bytes) -> bool {
-        let end = self.received.saturating_add(bytes.len() as u64);
+    /// Takes a piece into the batch, as far as it is wanted.
+    fn take(&mut self, mut bytes: Bytes) -> Taken {
+        let end = self.came.saturating_add(bytes.len() as u64);
         if end > self.limit {
-            return false;
+            return Taken::Nothing;
         }
-        self.received = end;
+        self.came = end;
         if let Verification::Given(_, hasher) = &mut self.verification {
             hasher.update(&bytes);
         }
+        let wanted = self.chunks_from.unwrap_or(u64::MAX).saturating_sub(self.received);
+        let taken = if bytes.len() as u64 <= wanted { Taken::Whole } else { Taken::UpToTheChunks };
+        bytes.truncate(usize::try_from(wanted).unwrap_or(usize::MAX));
+        self.received += bytes.len() as u64;
         self.batch.push(bytes);
-        true
+        taken
     }
 
     /// Begins to write the batch. Nothing is being written at the moment.
     async fn submit(&mut self) -> Result<(), StoreError> {
-        if self.is_verified() && !self.marked {
+        // In a gap between chunks what is not recorded counts for nothing anyway.
+        if self.is_verified() && !self.marked && !self.upload.is_filling() {
             // From here on bytes lie beyond the offset that may have to go again, also after a crash.
             let marked = self.record();
             self.store.save(&marked, None).await?;
@@ -255,7 +296,7 @@ impl<S: Store, B: Pieces> Reception<S, B> {
         if let Some(fault) = written.fault {
             // What was in hand behind it can't be written either.
             self.batch.clear();
-            self.received = self.written;
+            (self.received, self.came) = (self.written, self.written);
             return Err(fault);
         }
         Ok(())
@@ -264,7 +305,7 @@ impl<S: Store, B: Pieces> Reception<S, B> {
     /// Much has come since the last record, or a little and the record is old.
     fn is_checkpoint_due(&self) -> bool {
         // A chunk counts when it is whole, so there is nothing to record before.
-        if self.upload.state != State::Receiving {
+        if self.place == Place::Chunk {
             return false;
         }
         let came = self.written - self.last_checkpoint;
@@ -274,7 +315,7 @@ impl<S: Store, B: Pieces> Reception<S, B> {
 
     fn begin_checkpoint(&mut self) {
         let reached = self.record();
-        self.last_checkpoint = reached.offset;
+        self.last_checkpoint = self.written;
         let written = (!self.is_verified()).then_some(&self.writer);
         let save = self.store.save(&reached, written);
         self.checkpoint = Some((reached.offset, Box::pin(save)));
@@ -287,25 +328,29 @@ impl<S: Store, B: Pieces> Reception<S, B> {
         Ok(())
     }
 
-    /// The upload as it is recorded in the middle of its body: with what was written, if that counts already, and with its
-    /// whole lifetime before it.
+    /// The upload as it is recorded in the middle of its body: with what was written, if that counts already, and with a
+    /// lifetime before it.
     fn record(&mut self) -> Upload {
-        self.lifetime.renew(&mut self.upload);
-        let (offset, state) = match self.is_verified() {
-            true => (self.upload.offset, State::Verifying),
-            false => (self.written, self.upload.state.clone()),
-        };
-        Upload { offset, state, ..self.upload.clone() }
+        if !self.is_verified() || self.lifetime.is_running_out(&self.upload, Timestamp::now()) {
+            self.lifetime.renew(&mut self.upload);
+        }
+        let mut upload = self.upload.clone();
+        match self.is_verified() {
+            true if upload.is_filling() => {}
+            true => upload.state = State::Verifying,
+            false => upload.reach(self.written),
+        }
+        upload
     }
 
     /// Puts away all that is in hand, and answers the offset that may be told.
     async fn tell(&mut self) -> Result<u64, StoreError> {
-        if self.is_verified() || self.received == self.told {
+        if self.is_verified() || self.received <= self.told {
             return Ok(self.told);
         }
         self.flush().await?;
         let reached = self.record();
-        self.last_checkpoint = reached.offset;
+        self.last_checkpoint = self.written;
         self.store.save(&reached, Some(&self.writer)).await?;
         (self.told, self.durable) = (reached.offset, reached.offset);
         Ok(self.told)
@@ -370,10 +415,13 @@ impl<S: Store, B: Pieces> Reception<S, B> {
     }
 
     /// The algorithm is known only now: what was written is read back (it is still in memory), the rest is in hand.
-    async fn hash_again(&mut self, hasher: Hasher) -> Result<Hasher, StoreError> {
+    async fn hash_again(&mut self, hasher: Hasher) -> Result<Hasher, UploadError> {
         if let Some(writing) = &mut self.writing {
             let written = writing.await;
             self.note_written(written)?;
+        }
+        if self.came > self.received {
+            return Err(UploadError::BadTrailer("it is over chunks that are there already".to_owned()));
         }
         let mut hasher = self.writer.digest(self.upload.offset..self.written, hasher).await?;
         self.batch.bytes().iter().for_each(|bytes| hasher.update(bytes));

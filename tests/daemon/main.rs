@@ -16,6 +16,7 @@
 mod support;
 
 mod access;
+mod both_doors;
 mod concatenation;
 mod cors;
 mod crash;

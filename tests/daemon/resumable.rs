@@ -10,15 +10,15 @@ use crate::support::wire::Answer;
 use crate::support::{base64, bytes, eventually};
 
 /// A file cut as the client does it: the last chunk is the larger one.
-struct File {
+pub(crate) struct File {
     identifier: &'static str,
     name: &'static str,
-    bytes: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
     chunk: usize,
 }
 
 impl File {
-    fn new(identifier: &'static str, name: &'static str, len: usize, chunk: usize) -> Self {
+    pub(crate) fn new(identifier: &'static str, name: &'static str, len: usize, chunk: usize) -> Self {
         Self { identifier, name, bytes: bytes(len), chunk }
     }
 
@@ -26,7 +26,7 @@ impl File {
         (self.bytes.len() / self.chunk).max(1)
     }
 
-    fn part(&self, number: usize) -> &[u8] {
+    pub(crate) fn part(&self, number: usize) -> &[u8] {
         let end = if number == self.count() { self.bytes.len() } else { number * self.chunk };
         &self.bytes[(number - 1) * self.chunk..end]
     }
@@ -40,7 +40,7 @@ impl File {
         )
     }
 
-    fn path(&self, number: usize) -> String {
+    pub(crate) fn path(&self, number: usize) -> String {
         format!(
             "{}&resumableChunkNumber={number}&resumableChunkSize={}&resumableTotalChunks={}&resumableCurrentChunkSize={}",
             self.question(),
@@ -50,11 +50,11 @@ impl File {
         )
     }
 
-    fn put(&self, daemon: &Daemon, number: usize) -> Answer {
+    pub(crate) fn put(&self, daemon: &Daemon, number: usize) -> Answer {
         daemon.ask("POST", &self.path(number), OCTET, self.part(number))
     }
 
-    fn has(&self, daemon: &Daemon, number: usize) -> bool {
+    pub(crate) fn has(&self, daemon: &Daemon, number: usize) -> bool {
         match daemon.ask("GET", &self.path(number), "", b"").status {
             200 => true,
             204 => false,
@@ -67,7 +67,7 @@ impl File {
     }
 }
 
-const OCTET: &str = "Content-Type: application/octet-stream";
+pub(crate) const OCTET: &str = "Content-Type: application/octet-stream";
 
 #[test]
 fn chunks_come_in_any_order_and_the_last_one_publishes() {
@@ -246,26 +246,6 @@ fn forms_and_base64_and_the_relatives_are_understood() {
         .ask("POST", &file.path(1), "Content-Type: multipart/form-data; boundary=B", body.as_bytes())
         .expect(200);
     assert_eq!(daemon.files()["g.bin"], file.bytes);
-}
-
-#[test]
-fn what_chunks_began_tus_can_look_at_and_finish() {
-    let daemon = Daemon::start(&[]);
-    let file = File::new("4-h", "h.bin", 40_000, 10_000);
-    for number in [1, 2, 4] {
-        file.put(&daemon, number).expect(200);
-    }
-    let id = daemon.uploads().keys().find_map(|name| name.strip_suffix(".json").map(str::to_owned)).unwrap();
-    let upload = format!("/files/{}", id.rsplit('/').next().unwrap());
-    assert_eq!(daemon.offset(&upload), 20_000);
-    daemon.patch(&upload, 20_000, &file.bytes[20_000..25_000]).expect(204);
-    // Chunks again: what lies beyond the gap was given up for the bytes in between.
-    assert_eq!([1, 2, 3, 4].map(|number| file.has(&daemon, number)), [true, true, false, false]);
-    file.put(&daemon, 4).expect(200);
-    assert_eq!(daemon.offset(&upload), 20_000);
-    daemon.patch(&upload, 20_000, &file.bytes[20_000..]).expect(204);
-    assert_eq!(daemon.files()["h.bin"], file.bytes);
-    assert!(file.has(&daemon, 3));
 }
 
 #[test]

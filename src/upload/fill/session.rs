@@ -12,7 +12,7 @@ use crate::store::{Store, StoreError, Writer as _};
 use crate::upload::chunks::Contradiction;
 use crate::upload::lease::{Lease, Leases};
 use crate::upload::progress::Progress;
-use crate::upload::receive::{End, Reception};
+use crate::upload::receive::{End, Place, Reception};
 use crate::upload::{
     Body, Checksum, ChecksumPlan, Interruption, Pieces, State, Upload, UploadError, Uploads,
 };
@@ -72,7 +72,7 @@ impl<S: Store> Session<S> {
         let writer = self.engine.inner.store.writer(&at).await?;
         let (progress, asks) = Progress::new(start);
         let body = Body { checksum: ChecksumPlan::None, ..chunk.body };
-        let mut reception = Reception::new(&self.engine.inner, writer, at, body, end);
+        let mut reception = Reception::new(&self.engine.inner, writer, at, body, Place::Chunk, end);
         let revoked = async {
             tokio::select! {
                 cause = self.lease.revoked() => cause,
@@ -92,7 +92,7 @@ impl<S: Store> Session<S> {
                 flushed?;
                 Err(wrong_size(written - start).into())
             }
-            End::Overlong => Err(wrong_size(end - start + 1).into()),
+            End::Overlong | End::Enough => Err(wrong_size(end - start + 1).into()),
             End::Cut(cause) => {
                 self.engine.inner.metrics.interrupted(cause);
                 Err(UploadError::Unverified(cause))

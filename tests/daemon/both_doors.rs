@@ -1,0 +1,117 @@
+//! One upload, filled by Resumable.js and appended to by tus: nothing that either was told is taken back.
+
+use crate::resumable::{File, OCTET};
+use crate::support::daemon::Daemon;
+use crate::support::{eventually, sha1};
+
+/// Forty thousand bytes in four chunks, of which some are there, and their upload as tus sees it.
+fn begun(daemon: &Daemon, name: &'static str, numbers: &[usize]) -> (File, String) {
+    let file = File::new(name, name, 40_000, 10_000);
+    numbers.iter().for_each(|number| drop(file.put(daemon, *number).expect(200)));
+    let id = daemon.uploads().keys().find_map(|name| name.strip_suffix(".json").map(str::to_owned)).unwrap();
+    (file, format!("/files/{}", id.rsplit('/').next().unwrap()))
+}
+
+fn chunks(daemon: &Daemon, file: &File) -> [bool; 4] {
+    [1, 2, 3, 4].map(|number| file.has(daemon, number))
+}
+
+#[test]
+fn what_chunks_began_tus_can_look_at_and_finish() {
+    let daemon = Daemon::start(&[]);
+    let (file, upload) = begun(&daemon, "a.bin", &[1, 2, 4]);
+    assert_eq!(daemon.offset(&upload), 20_000);
+    let answer = daemon.patch(&upload, 20_000, &file.bytes[20_000..25_000]).expect(204);
+    assert_eq!(answer.offset(), Some(25_000));
+    assert_eq!(chunks(&daemon, &file), [true, true, false, true], "what was acknowledged stays");
+    // Chunks again: the offset that was told is not taken back.
+    file.put(&daemon, 4).expect(200);
+    assert_eq!(daemon.offset(&upload), 25_000);
+    // The rest in one request. Its second half is there already.
+    let answer = daemon.patch(&upload, 25_000, &file.bytes[25_000..]).expect(204);
+    assert_eq!(answer.offset(), Some(40_000));
+    assert_eq!(daemon.files()["a.bin"], file.bytes);
+    assert_eq!(chunks(&daemon, &file), [true; 4]);
+}
+
+#[test]
+fn what_tus_went_on_with_chunks_can_finish() {
+    let daemon = Daemon::start(&[]);
+    let (file, upload) = begun(&daemon, "a.bin", &[1]);
+    daemon.patch(&upload, 10_000, &file.bytes[10_000..25_000]).expect(204);
+    assert_eq!(chunks(&daemon, &file), [true, true, false, false]);
+    file.put(&daemon, 4).expect(200);
+    assert_eq!(daemon.offset(&upload), 25_000);
+
+    let daemon = Daemon::start_on(daemon.kill(), &[]);
+    assert_eq!(daemon.offset(&upload), 25_000);
+    assert_eq!(chunks(&daemon, &file), [true, true, false, true]);
+    file.put(&daemon, 3).expect(200);
+    assert_eq!(daemon.files()["a.bin"], file.bytes);
+    assert_eq!(daemon.offset(&upload), 40_000);
+}
+
+#[test]
+fn a_patch_that_stores_nothing_takes_no_chunk_away() {
+    let daemon = Daemon::start(&[]);
+    let (file, upload) = begun(&daemon, "a.bin", &[1, 3, 4]);
+    let untouched = |what: &str| {
+        assert_eq!(chunks(&daemon, &file), [true, false, true, true], "{what}");
+        assert_eq!(daemon.offset(&upload), 10_000, "{what}");
+    };
+    daemon.patch(&upload, 10_000, b"").expect(204);
+    untouched("an empty one");
+    let rest = &file.bytes[10_000..];
+    for (body, sum) in [(&rest[..5000], sha1(b"something else")), (rest, sha1(b"something else"))] {
+        let headers = format!("Upload-Offset: 10000\nUpload-Checksum: {sum}");
+        daemon.ask("PATCH", &upload, &headers, body).expect_code(460, "ERR_CHECKSUM_MISMATCH");
+        untouched("one that does not sum up");
+    }
+    // The sum is over all of the body, also over what is there already.
+    let headers = format!("Upload-Offset: 10000\nUpload-Checksum: {}", sha1(rest));
+    let answer = daemon.ask("PATCH", &upload, &headers, rest).expect(204);
+    assert_eq!(answer.offset(), Some(40_000));
+    assert_eq!(daemon.files()["a.bin"], file.bytes);
+}
+
+#[test]
+fn a_chunk_that_is_cut_counts_for_nothing_after_a_patch_either() {
+    for is_killed in [false, true] {
+        let daemon = Daemon::start(&[]);
+        let (file, upload) = begun(&daemon, "a.bin", &[1, 2]);
+        daemon.patch(&upload, 20_000, &file.bytes[20_000..25_000]).expect(204);
+        let mut wire = daemon.connect();
+        wire.send_head("POST", &file.path(4), OCTET, Some(10_000));
+        wire.send(&file.part(4)[..5000]);
+        daemon.wait_for_data(&upload, 35_000);
+        assert_eq!(daemon.offset(&upload), 25_000, "and HEAD does not wait for the chunk");
+        let daemon = if is_killed {
+            Daemon::start_on(daemon.kill(), &[])
+        } else {
+            drop(wire);
+            eventually("the chunk is let go of", || daemon.log().contains("ERR_BODY_CUT"));
+            daemon
+        };
+        assert_eq!(daemon.offset(&upload), 25_000);
+        assert_eq!(chunks(&daemon, &file), [true, true, false, false]);
+        daemon.patch(&upload, 25_000, &file.bytes[25_000..]).expect(204);
+        assert_eq!(daemon.files()["a.bin"], file.bytes);
+    }
+}
+
+#[test]
+fn a_patch_that_is_refused_does_not_break_the_chunk_under_way() {
+    let daemon = Daemon::start(&[]);
+    let (file, upload) = begun(&daemon, "a.bin", &[1]);
+    let mut wire = daemon.connect();
+    wire.send_head("POST", &file.path(3), OCTET, Some(10_000));
+    wire.send(&file.part(3)[..5000]);
+    daemon.wait_for_data(&upload, 25_000);
+    daemon.patch(&upload, 5, b"x").expect_code(409, "ERR_MISMATCHED_OFFSET");
+    daemon.patch(&upload, 10_000, &[b'x'; 30_001]).expect(413);
+    wire.send(&file.part(3)[5000..]);
+    wire.answer().expect(200);
+    // One that fits takes over.
+    daemon.patch(&upload, 10_000, &file.bytes[10_000..20_000]).expect(204);
+    assert_eq!(daemon.offset(&upload), 30_000, "the chunk that lies behind it counts");
+}
