@@ -7,13 +7,15 @@ import './styles/dashboard.css';
 import { sayFailed, sayFinished } from './shared/announce.ts';
 import { loadConfig } from './shared/config.ts';
 import { pathOf } from './shared/drop.ts';
-import { frame, guardLeaving, notice, some, takeDrops } from './shared/frame.ts';
+import { frame, guardLeaving, inbox, notice, some, takeDrops } from './shared/frame.ts';
 import { plain } from './shared/names.ts';
 import { takeSeat } from './uppy/seat.ts';
 import type { Doings } from './uppy/traffic.ts';
 import { Transfers } from './uppy/transfers.ts';
 import { makeUploader } from './uppy/uploader.ts';
 
+const dropped = inbox<File[]>();
+takeDrops(dropped.put);
 const [config, seat] = await Promise.all([loadConfig(), takeSeat()]);
 frame(config);
 
@@ -65,7 +67,7 @@ uppy.on('files-added', () => {
   if (uppy.getState().recoveredState === null && list.begun) uppy.upload().catch(() => {}); // each file tells its own error
 });
 
-takeDrops((files) => {
+dropped.open((files) => {
   uppy.addFiles(
     files.map((file) => {
       const relativePath = pathOf(file);

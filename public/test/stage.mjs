@@ -166,6 +166,17 @@ export async function told(context, changes) {
   });
 }
 
+/** Keeps from the page what the server says about itself, until the answer of this is called. */
+export async function holdConfig(context) {
+  let letGo;
+  const released = new Promise((done) => (letGo = done));
+  await context.route('**/config.json', async (route) => {
+    await released;
+    await route.continue();
+  });
+  return letGo;
+}
+
 const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 /** What a checker of accessibility finds: contrast, names, roles. */

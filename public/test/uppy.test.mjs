@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import { after, test } from 'node:test';
-import { addTo, arrived, closeBrowser, copies, dropOn, makeFile, MiB, passes, quiet, reaches, row, share, stage, unique, until } from './stage.mjs';
+import { addTo, arrived, closeBrowser, copies, dropOn, holdConfig, makeFile, MiB, passes, quiet, reaches, row, share, stage, unique, until } from './stage.mjs';
 
 after(closeBrowser);
 
@@ -201,6 +201,20 @@ test('a tab that closes right after the end finds nothing to restore', async (t)
   await addTo(next, other);
   await reaches(next, other, 'done');
   await arrived(file, other);
+});
+
+test('a file dropped before the page is ready is taken when it is', async (t) => {
+  const { context, folder, complaints } = await stage(t);
+  const letGo = await holdConfig(context);
+  const page = await context.newPage();
+  await page.goto('/');
+  const file = await makeFile(folder, unique('early'), 1000);
+  await dropOn(page, 'h1', file.path);
+  letGo();
+  await page.getByRole('button', { name: 'Upload 1 file' }).click();
+  await reaches(page, file, 'done');
+  await arrived(file);
+  quiet(complaints);
 });
 
 test('offline in the middle: it waits, says so, and goes on by itself', async (t) => {

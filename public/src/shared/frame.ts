@@ -55,6 +55,13 @@ export function guardLeaving(busy: () => boolean): void {
   });
 }
 
+/** Keeps what comes before the page knows its server, until somebody can take it. */
+export function inbox<T>(): { put(one: T): void; open(take: (one: T) => void): void } {
+  let open!: (take: (one: T) => void) => void;
+  const opened = new Promise<(one: T) => void>((done) => (open = done));
+  return { put: (one) => void opened.then((take) => take(one)), open };
+}
+
 /** Files may be dropped anywhere on the page; else a near miss would replace the page by the file. */
 export function takeDrops(take: (files: File[]) => void): void {
   const over = (on: boolean) => document.body.classList.toggle('over', on);
