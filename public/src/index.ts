@@ -49,6 +49,7 @@ uppy.on('upload-error', (file, error) => {
 });
 uppy.on('complete', ({ failed }) => {
   if (failed?.length) uppy.setState({ error: failed[0]?.error ?? null });
+  if (!list.busy) notice('session', '');
 });
 uppy.on('file-removed', (file) => forget(file.id));
 

@@ -26,7 +26,7 @@ export function frame(config: Config): void {
 }
 
 /** What a notice is about. There is one of each at most; the empty text takes it away. */
-export type Subject = 'connection' | 'files' | 'proxy' | 'server';
+export type Subject = 'connection' | 'files' | 'proxy' | 'server' | 'session';
 
 export function notice(subject: Subject, text: string): void {
   const place = byId('notice');
