@@ -39,19 +39,29 @@ uppy.on('upload-success', (file) => {
   if (!file) return;
   forget(file.id);
   sayFinished(file.name ?? '');
+  settle();
 });
 uppy.on('upload-error', (file, error) => {
   if (!file) return;
   forget(file.id);
   sayFailed(file.name ?? '', error.message);
-  // One failed file is no failed upload: the bar keeps showing the others, and says so when they are through.
-  if (list.busy) uppy.setState({ error: null });
+  // For Uppy a failed file is still under way, and its bar would not say that all the others are paused.
+  if (uppy.getState().files[file.id]) uppy.setFileState(file.id, { isPaused: true });
+  settle();
 });
-uppy.on('complete', ({ failed }) => {
-  if (failed?.length) uppy.setState({ error: failed[0]?.error ?? null });
+uppy.on('complete', settle);
+uppy.on('file-removed', (file) => {
+  forget(file.id);
+  settle();
+});
+
+// One failed file is no failed upload: the bar keeps showing the others, and says so when they are through.
+function settle(): void {
+  const failed = list.busy ? undefined : uppy.getFiles().find((file) => file.error);
+  const error = failed?.error ?? null;
+  if (uppy.getState().error !== error) uppy.setState({ error });
   if (!list.busy) notice('session', '');
-});
-uppy.on('file-removed', (file) => forget(file.id));
+}
 
 // What is not taken into the list: too large, or there already.
 let unfit: string[] = [];

@@ -495,6 +495,30 @@ test('what the server refuses is said in words, and Retry sends it again', async
   await arrived(file);
 });
 
+test('one failed file is no failed upload while others are under way, and one that is cancelled is none at all', async (t) => {
+  const { open, folder, line } = await stage(t);
+  const page = await open('/');
+  const going = await makeFile(folder, unique('going'), 12 * MiB);
+  const refused = await makeFile(folder, unique('refused'), 1000);
+  line.slow(MiB);
+  await addTo(page, going);
+  await passes(page, going, 5);
+  await page.route('**/files/', (route) => route.fulfill({ status: 403, body: 'ERR_NOT_ALLOWED: not you' }));
+  await addTo(page, refused);
+  await reaches(page, refused, 'failed');
+  await page.locator('.uppy-StatusBar.is-uploading').waitFor();
+  assert.equal(await page.getByRole('button', { name: 'Clear finished' }).count(), 0, 'nothing is finished yet');
+  await press(page, going, 'pause');
+  await page.locator('.uppy-StatusBar').getByText('Paused').waitFor();
+  await press(page, going, 'resume');
+  line.fast();
+  await reaches(page, going, 'done');
+  await page.locator('.uppy-StatusBar.is-error').waitFor();
+  await page.getByRole('button', { name: 'Clear finished' }).waitFor();
+  await press(page, refused, 'cancel');
+  await page.getByRole('button', { name: 'Done', exact: true }).waitFor();
+});
+
 test('no room on the server: the page says so and tries again by itself', async (t) => {
   const { open, folder } = await stage(t);
   const page = await open('/');
