@@ -7,13 +7,15 @@ import './styles/dashboard.css';
 import { sayFailed, sayFinished } from './shared/announce.ts';
 import { loadConfig } from './shared/config.ts';
 import { pathOf } from './shared/drop.ts';
-import { frame, guardLeaving, notice, some, takeDrops } from './shared/frame.ts';
+import { frame, guardLeaving, inbox, notice, some, takeDrops } from './shared/frame.ts';
 import { plain } from './shared/names.ts';
 import { takeSeat } from './uppy/seat.ts';
 import type { Doings } from './uppy/traffic.ts';
 import { Transfers } from './uppy/transfers.ts';
 import { makeUploader } from './uppy/uploader.ts';
 
+const dropped = inbox<File[]>();
+takeDrops(dropped.put);
 const [config, seat] = await Promise.all([loadConfig(), takeSeat()]);
 frame(config);
 
@@ -37,18 +39,29 @@ uppy.on('upload-success', (file) => {
   if (!file) return;
   forget(file.id);
   sayFinished(file.name ?? '');
+  settle();
 });
 uppy.on('upload-error', (file, error) => {
   if (!file) return;
   forget(file.id);
   sayFailed(file.name ?? '', error.message);
-  // One failed file is no failed upload: the bar keeps showing the others, and says so when they are through.
-  if (list.busy) uppy.setState({ error: null });
+  // For Uppy a failed file is still under way, and its bar would not say that all the others are paused.
+  if (uppy.getState().files[file.id]) uppy.setFileState(file.id, { isPaused: true });
+  settle();
 });
-uppy.on('complete', ({ failed }) => {
-  if (failed?.length) uppy.setState({ error: failed[0]?.error ?? null });
+uppy.on('complete', settle);
+uppy.on('file-removed', (file) => {
+  forget(file.id);
+  settle();
 });
-uppy.on('file-removed', (file) => forget(file.id));
+
+// One failed file is no failed upload: the bar keeps showing the others, and says so when they are through.
+function settle(): void {
+  const failed = list.busy ? undefined : uppy.getFiles().find((file) => file.error);
+  const error = failed?.error ?? null;
+  if (uppy.getState().error !== error) uppy.setState({ error });
+  if (!list.busy) notice('session', '');
+}
 
 // What is not taken into the list: too large, or there already.
 let unfit: string[] = [];
@@ -65,7 +78,7 @@ uppy.on('files-added', () => {
   if (uppy.getState().recoveredState === null && list.begun) uppy.upload().catch(() => {}); // each file tells its own error
 });
 
-takeDrops((files) => {
+dropped.open((files) => {
   uppy.addFiles(
     files.map((file) => {
       const relativePath = pathOf(file);

@@ -5,13 +5,27 @@ import './styles/resumable.css';
 import { sayFailed, sayFinished } from './shared/announce.ts';
 import { loadConfig } from './shared/config.ts';
 import { bytes } from './shared/format.ts';
-import { byId, frame, guardLeaving, notice, some, takeDrops } from './shared/frame.ts';
+import { byId, frame, guardLeaving, inbox, notice, some, takeDrops } from './shared/frame.ts';
 import { Meter } from './shared/meter.ts';
 import { plain } from './shared/names.ts';
 import { type Action, actions, Rows, summary } from './shared/rows.ts';
 import { Queue } from './resumable/queue.ts';
 import { showUnfinished } from './resumable/reminder.ts';
 import { forget, remember } from './resumable/unfinished.ts';
+
+// The buttons are there at once, so they work at once.
+const chosen = inbox<File[]>();
+takeDrops(chosen.put);
+for (const kind of ['files', 'folder'] as const) {
+  const input = byId<HTMLInputElement>(kind);
+  const button = byId(`choose-${kind}`);
+  button.addEventListener('click', () => input.click());
+  input.addEventListener('change', () => {
+    chosen.put([...(input.files ?? [])]);
+    input.value = '';
+  });
+  if (kind === 'folder' && !('webkitdirectory' in input)) button.hidden = true;
+}
 
 const config = await loadConfig();
 frame(config);
@@ -100,22 +114,11 @@ function add(files: File[]): void {
   if (tooLarge.length > 0) notice('files', `Larger than the ${bytes(config.maxSize ?? 0)} this server takes: ${some(tooLarge.map(plain))}`);
 }
 
-for (const kind of ['files', 'folder'] as const) {
-  const input = byId<HTMLInputElement>(kind);
-  const button = byId(`choose-${kind}`);
-  button.addEventListener('click', () => input.click());
-  input.addEventListener('change', () => {
-    add([...(input.files ?? [])]);
-    input.value = '';
-  });
-  if (kind === 'folder' && !('webkitdirectory' in input)) button.hidden = true;
-}
-
 if (config.resumableEndpoint === null) {
   byId('zone').hidden = true;
   notice('server', 'This server takes no uploads in chunks. Use the page "Upload" instead.');
 } else {
-  takeDrops(add);
+  chosen.open(add);
   showUnfinished([]);
 }
 guardLeaving(() => queue.busy);

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import { after, test } from 'node:test';
-import { arrived, closeBrowser, copies, dropOn, makeFile, MiB, passes, patience, quiet, reaches, row, share, stage, told, unique, until } from './stage.mjs';
+import { arrived, closeBrowser, copies, dropOn, holdConfig, makeFile, MiB, passes, patience, quiet, reaches, row, share, stage, told, unique, until } from './stage.mjs';
 
 after(closeBrowser);
 
@@ -21,6 +21,24 @@ test('files of no byte, one byte and one chunk arrive, and the console stays emp
   await choose(page, ...files);
   for (const file of files) await reaches(page, file, 'done');
   await arrived(...files);
+  quiet(complaints);
+});
+
+test('files chosen or dropped before the page is ready are taken when it is', async (t) => {
+  const { context, folder, complaints } = await stage(t);
+  const letGo = await holdConfig(context);
+  const page = await context.newPage();
+  await page.goto('/resumable.html');
+  const chosen = await makeFile(folder, unique('chosen'), 1000);
+  const dropped = await makeFile(folder, unique('dropped'), 1000);
+  const chooser = page.waitForEvent('filechooser', { timeout: patience });
+  await page.getByRole('button', { name: 'Choose files' }).click();
+  await (await chooser).setFiles(chosen.path);
+  await dropOn(page, '#zone', dropped.path);
+  letGo();
+  await reaches(page, chosen, 'done');
+  await reaches(page, dropped, 'done');
+  await arrived(chosen, dropped);
   quiet(complaints);
 });
 

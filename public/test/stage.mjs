@@ -166,6 +166,48 @@ export async function told(context, changes) {
   });
 }
 
+/** Keeps from the page what the server says about itself, until the answer of this is called. */
+export async function holdConfig(context) {
+  let letGo;
+  const released = new Promise((done) => (letGo = done));
+  await context.route('**/config.json', async (route) => {
+    await released;
+    await route.continue();
+  });
+  return letGo;
+}
+
+/** Keeps from the page what an earlier session wrote down, until `letGo`: on a slow machine that takes its time too. */
+export async function holdRecord(context) {
+  await context.addInitScript(() => {
+    const released = new Promise((letGo) => Object.assign(window, { letGo }));
+    const get = IDBObjectStore.prototype.get;
+    IDBObjectStore.prototype.get = function (...query) {
+      const request = get.apply(this, query);
+      const late = (heard) => request.addEventListener('success', (event) => released.then(() => heard(event)));
+      Object.defineProperty(request, 'onsuccess', { set: late });
+      return request;
+    };
+  });
+}
+
+export async function letGo(page) {
+  await page.evaluate(() => window.letGo());
+}
+
+/** What the pages wrote down for the next session: the files of each, and which of them the browser keeps. */
+export async function record(page) {
+  const [sessions, kept] = await page.evaluate(async () => {
+    const answer = (request) => new Promise((done, failed) => Object.assign(request, { onsuccess: () => done(request.result), onerror: failed }));
+    const db = await answer(indexedDB.open('uppy-blobs'));
+    const all = (store) => answer(db.transaction([store]).objectStore(store).getAll());
+    const found = [await all('metadata'), (await all('files')).map((one) => one.fileID)];
+    db.close();
+    return found;
+  });
+  return sessions.flatMap(({ metadata }) => Object.values(JSON.parse(metadata).files)).map((file) => ({ ...file, kept: kept.includes(file.id) }));
+}
+
 const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 /** What a checker of accessibility finds: contrast, names, roles. */

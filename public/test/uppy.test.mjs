@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import { after, test } from 'node:test';
-import { addTo, arrived, closeBrowser, copies, dropOn, makeFile, MiB, passes, quiet, reaches, row, share, stage, unique, until } from './stage.mjs';
+import { addTo, arrived, closeBrowser, copies, dropOn, holdConfig, makeFile, MiB, passes, quiet, reaches, row, share, stage, unique, until } from './stage.mjs';
 
 after(closeBrowser);
 
@@ -203,6 +203,20 @@ test('a tab that closes right after the end finds nothing to restore', async (t)
   await arrived(file, other);
 });
 
+test('a file dropped before the page is ready is taken when it is', async (t) => {
+  const { context, folder, complaints } = await stage(t);
+  const letGo = await holdConfig(context);
+  const page = await context.newPage();
+  await page.goto('/');
+  const file = await makeFile(folder, unique('early'), 1000);
+  await dropOn(page, 'h1', file.path);
+  letGo();
+  await page.getByRole('button', { name: 'Upload 1 file' }).click();
+  await reaches(page, file, 'done');
+  await arrived(file);
+  quiet(complaints);
+});
+
 test('offline in the middle: it waits, says so, and goes on by itself', async (t) => {
   const { open, folder, line, context, complaints } = await stage(t);
   const page = await open('/');
@@ -295,6 +309,30 @@ test('what the server refuses is said in words, and Retry sends it again', async
   await row(page, file).getByRole('button', { name: `Retry ${file.name}` }).click();
   await reaches(page, file, 'done');
   await arrived(file);
+});
+
+test('one failed file is no failed upload while others are under way, and one that is cancelled is none at all', async (t) => {
+  const { open, folder, line } = await stage(t);
+  const page = await open('/');
+  const going = await makeFile(folder, unique('going'), 12 * MiB);
+  const refused = await makeFile(folder, unique('refused'), 1000);
+  line.slow(MiB);
+  await addTo(page, going);
+  await passes(page, going, 5);
+  await page.route('**/files/', (route) => route.fulfill({ status: 403, body: 'ERR_NOT_ALLOWED: not you' }));
+  await addTo(page, refused);
+  await reaches(page, refused, 'failed');
+  await page.locator('.uppy-StatusBar.is-uploading').waitFor();
+  assert.equal(await page.getByRole('button', { name: 'Clear finished' }).count(), 0, 'nothing is finished yet');
+  await press(page, going, 'pause');
+  await page.locator('.uppy-StatusBar').getByText('Paused').waitFor();
+  await press(page, going, 'resume');
+  line.fast();
+  await reaches(page, going, 'done');
+  await page.locator('.uppy-StatusBar.is-error').waitFor();
+  await page.getByRole('button', { name: 'Clear finished' }).waitFor();
+  await press(page, refused, 'cancel');
+  await page.getByRole('button', { name: 'Done', exact: true }).waitFor();
 });
 
 test('no room on the server: the page says so and tries again by itself', async (t) => {

@@ -26,7 +26,7 @@ export function frame(config: Config): void {
 }
 
 /** What a notice is about. There is one of each at most; the empty text takes it away. */
-export type Subject = 'connection' | 'files' | 'proxy' | 'server';
+export type Subject = 'connection' | 'files' | 'proxy' | 'server' | 'session';
 
 export function notice(subject: Subject, text: string): void {
   const place = byId('notice');
@@ -53,6 +53,13 @@ export function guardLeaving(busy: () => boolean): void {
   window.addEventListener('beforeunload', (event) => {
     if (busy()) event.preventDefault();
   });
+}
+
+/** Keeps what comes before the page knows its server, until somebody can take it. */
+export function inbox<T>(): { put(one: T): void; open(take: (one: T) => void): void } {
+  let open!: (take: (one: T) => void) => void;
+  const opened = new Promise<(one: T) => void>((done) => (open = done));
+  return { put: (one) => void opened.then((take) => take(one)), open };
 }
 
 /** Files may be dropped anywhere on the page; else a near miss would replace the page by the file. */

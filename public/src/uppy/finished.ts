@@ -14,8 +14,10 @@ export function noteFinished(uppy: Uploader): void {
     if (noted.some(([id]) => id === file.id)) write(place, noted.filter(([id]) => id !== file.id));
   });
   uppy.on('restored', () => {
-    for (const [id] of read(place)) if (uppy.getState().files[id]) uppy.removeFile(id);
-    write(place, []);
+    const noted = read(place);
+    // What finished on this page in the meantime is no lost file.
+    for (const [id] of noted) if (uppy.getState().files[id]?.isRestored) uppy.removeFile(id);
+    write(place, noted.filter(([id]) => uppy.getState().files[id]));
   });
 }
 

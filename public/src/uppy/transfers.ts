@@ -56,7 +56,9 @@ export class Transfers {
     const open = views.filter((view) => view.state !== 'done' && view.state !== 'failed');
     byId('pause-all').hidden = open.length < 2 || !open.some((view) => view.state !== 'paused');
     byId('resume-all').hidden = open.length < 2 || !byId('pause-all').hidden;
-    byId('clear').hidden = open.length === 0 || open.length === views.length;
+    // Once all are finished, the Dashboard has a button for it.
+    const finished = views.filter((view) => view.state === 'done').length;
+    byId('clear').hidden = finished === 0 || finished === views.length;
     // In a list that is longer than the page, what moves comes before what is over or queues.
     if (views.length > 100) views.sort((one, other) => order.indexOf(one.state) - order.indexOf(other.state));
     this.#rows.show(views);

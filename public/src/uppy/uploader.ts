@@ -7,6 +7,7 @@ import Tus from '@uppy/tus';
 import type { Config } from '../shared/config.ts';
 import { plain } from '../shared/names.ts';
 import { noteFinished } from './finished.ts';
+import { keepNewcomers } from './newcomers.ts';
 import { pieceSize } from './pieces.ts';
 import { coreStrings, dashboardStrings } from './strings.ts';
 import { type Doings, Traffic } from './traffic.ts';
@@ -59,6 +60,7 @@ export function makeUploader(config: Config, seat: string, doings: Doings, chang
       error.message = traffic.understand(error).text;
     },
   });
+  keepNewcomers(uppy);
   noteFinished(uppy);
   uppy.use(GoldenRetriever, {
     expires: 7 * 24 * 60 * 60 * 1000,
