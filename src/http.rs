@@ -5,6 +5,7 @@ mod buffering;
 mod control;
 mod cors;
 pub mod download;
+mod framing;
 mod head;
 mod monitor;
 mod pace;
@@ -168,6 +169,7 @@ async fn answer(app: &App, entrance: Entrance, request: Request<Incoming>) -> An
         cors::apply(&app.config.cors, &call.headers, preflight, answer.headers_mut());
     }
     answer.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    framing::fit(&mut answer, &head.method, &call.method);
 
     let is_sent = call.body.is_asked_for() || !call.headers.contains_key(EXPECT);
     if answer.status().as_u16() >= 400 && !call.body.is_empty() && is_sent {
