@@ -1,6 +1,7 @@
 //! Who may do what: bearer tokens and signed permits. Without either everybody may do all, and the listeners decide who
 //! everybody is.
 
+mod keys;
 mod permits;
 mod tokens;
 

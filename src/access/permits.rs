@@ -1,15 +1,13 @@
 //! Signed permits: JSON Web Tokens (RFC 7519) that somebody else gives out, whose key is known here.
 
 use jsonwebtoken::errors::ErrorKind;
-use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
+use jsonwebtoken::{Algorithm, Validation, decode, decode_header};
 use serde::Deserialize;
 
 use super::AccessError;
+use super::keys::Key;
 use crate::config::SecretFile;
 use crate::upload::{Caller, Client, Operation, Operations, Owner, Sees};
-
-/// RFC 7518, section 3.2: a secret is as long as the sum that it is used for.
-const SHORTEST_SECRET: usize = 32;
 
 /// Seconds by which other machines' clocks may be wrong.
 const LEEWAY: u64 = 30;
@@ -19,11 +17,6 @@ const LEEWAY: u64 = 30;
 pub(super) struct Permits {
     keys: Vec<Key>,
     audience: Option<String>,
-}
-
-struct Key {
-    algorithm: Algorithm,
-    key: DecodingKey,
 }
 
 /// What a permit says (RFC 7519, section 4, and two claims of our own).
@@ -92,36 +85,6 @@ impl Permits {
             None => validation.validate_aud = true,
         }
         validation
-    }
-}
-
-impl Key {
-    /// The public key (PEM) of somebody who signs by ES256 or EdDSA, or a secret that is shared with him (HS256): one word. A
-    /// public key in any other form is none, because it would be a secret that everybody knows.
-    fn of(text: &[u8]) -> Result<Self, String> {
-        let is_pem = text.trim_ascii_start().starts_with(b"-----BEGIN");
-        if is_pem && text.windows(7).any(|word| word == b"PRIVATE") {
-            return Err(
-                "is a private key; give the public one, only who gives out permits needs this".to_owned()
-            );
-        }
-        if is_pem {
-            if text.trim_ascii_start().starts_with(b"-----BEGIN CERTIFICATE") {
-                return Err("is a certificate; give its public key (openssl x509 -pubkey -noout)".to_owned());
-            }
-            let key = DecodingKey::from_ec_pem(text).map(|key| Self { algorithm: Algorithm::ES256, key });
-            let ed = || DecodingKey::from_ed_pem(text).map(|key| Self { algorithm: Algorithm::EdDSA, key });
-            return key.or_else(|_| ed()).map_err(|_| "is no public key for ES256 or EdDSA".to_owned());
-        }
-        // Editors end a file with a newline, and nobody means it.
-        let secret = text.strip_suffix(b"\n").unwrap_or(text);
-        let is_word = secret.iter().all(u8::is_ascii_graphic) && !secret.starts_with(b"{");
-        if !is_word || secret.len() < SHORTEST_SECRET {
-            return Err(format!(
-                "is neither a public key in PEM form nor a secret, which is one word of {SHORTEST_SECRET} characters or more"
-            ));
-        }
-        Ok(Self { algorithm: Algorithm::HS256, key: DecodingKey::from_secret(secret) })
     }
 }
 

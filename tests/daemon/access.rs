@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::support::daemon::{Daemon, refusal};
 use crate::support::data_dir::DataDir;
 use crate::support::wire::Answer;
-use crate::support::{bytes, filename};
+use crate::support::{base64, bytes, filename};
 
 const ALICE: &str = "alice-0123456789abcdef";
 const BOB: &str = "bob-0123456789abcdef";
@@ -221,6 +221,11 @@ fn base64_url(bytes: &[u8]) -> String {
     base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)
 }
 
+fn base64_decoded(text: &str) -> Vec<u8> {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD.decode(text).unwrap()
+}
+
 #[test]
 fn a_refusal_says_what_to_do_and_changes_nothing() {
     let daemon = guarded(&[]);
@@ -338,6 +343,45 @@ fn permits_are_signed_by_public_keys_too() {
         let token =
             encode(&Header::new(Algorithm::EdDSA), &claims, &EncodingKey::from_ed_pem(&ed).unwrap()).unwrap();
         ask(&daemon, &token, "HEAD", &upload, "", b"").expect(401);
+    }
+}
+
+#[test]
+fn a_public_key_in_another_form_is_no_secret() {
+    let data = DataDir::new();
+    let dir = data.beside("keys");
+    fs::create_dir_all(&dir).unwrap();
+    let (_, path) = key_pair(&dir, &["EC", "-pkeyopt", "ec_paramgen_curve:P-256"]);
+    let pem = fs::read_to_string(&path).unwrap();
+    let lines: Vec<&str> = pem.lines().filter(|line| !line.starts_with('-')).collect();
+    let line = lines.concat();
+    let der = base64_decoded(&line);
+    let hex: Vec<String> = der.iter().map(|byte| format!("{byte:02X}")).collect();
+    let frame = "is a public key without its frame; put it between -----BEGIN PUBLIC KEY----- and \
+                 -----END PUBLIC KEY-----";
+    let ssh = "AAAAC3NzaC1lZDI1NTE5AAAAIHVwbG9hZHNhcmVyZXN1bWVkd2hlcmV0aGV5c3RvcHBlZA==";
+    let key = data.beside("key");
+    for (text, says) in [
+        (line.clone().into_bytes(), frame),
+        (format!("{line}\n").into_bytes(), frame),
+        (format!("{}\r\n", lines.join("\r\n")).into_bytes(), frame),
+        (format!("\"{line}\"").into_bytes(), frame),
+        (line.trim_end_matches('=').as_bytes().to_vec(), frame),
+        (base64_url(&der).into_bytes(), frame),
+        (hex.concat().into_bytes(), frame),
+        (hex.join(":").to_lowercase().into_bytes(), frame),
+        (der, frame),
+        (base64(&pem).into_bytes(), "is a key in PEM form in an encoding of its own; decode it once"),
+        (ssh.as_bytes().to_vec(), "is a public key of OpenSSH; give one in PEM form"),
+    ] {
+        fs::write(&key, &text).unwrap();
+        let (code, said) = refusal(&data, &["--permit-key", key.to_str().unwrap()]);
+        assert_eq!(code, Some(1), "{said}");
+        assert!(
+            said.trim_end().ends_with(&format!("key: {says}")),
+            "{}: {said}",
+            String::from_utf8_lossy(&text)
+        );
     }
 }
 
