@@ -3,6 +3,7 @@
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, Validation, decode, decode_header};
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::AccessError;
 use super::keys::Key;
@@ -11,6 +12,8 @@ use crate::upload::{Caller, Client, Operation, Operations, Owner, Sees};
 
 /// Seconds by which other machines' clocks may be wrong.
 const LEEWAY: u64 = 30;
+
+const ELSEWHERE: &str = "it is meant for another server";
 
 /// The keys of those who may give out permits.
 #[derive(Default)]
@@ -28,6 +31,8 @@ struct Claims {
     ops: Option<Vec<Op>>,
     /// The largest upload in bytes.
     max_size: Option<u64>,
+    /// For whom it is meant.
+    aud: Option<Value>,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -58,11 +63,19 @@ impl Permits {
             return Err("it is not known here".to_owned());
         }
         let header = decode_header(token).map_err(|_| "it is not known here, and no permit".to_owned())?;
+        // RFC 7515, section 4.1.11: who does not understand what stands there must not accept it, and we know none of it.
+        if header.crit.is_some() {
+            return Err("it demands in its header (crit) what is not known here".to_owned());
+        }
         let mut why = format!("it is signed by {:?}, for which no key is known here", header.alg);
         // The key says which algorithm is used, never the permit alone.
         for key in self.keys.iter().filter(|key| key.algorithm == header.alg) {
             match decode::<Claims>(token, &key.key, &self.validation(key.algorithm)) {
                 Ok(permit) if permit.claims.sub.is_empty() => why = "it lacks the claim sub".to_owned(),
+                // One that is meant for somebody else is not for us, and without a name we can't tell.
+                Ok(permit) if self.audience.is_none() && permit.claims.aud.is_some() => {
+                    why = ELSEWHERE.to_owned();
+                }
                 Ok(permit) => return Ok(caller(permit.claims)),
                 Err(error) => why = reason(error.kind()),
             }
@@ -81,15 +94,15 @@ impl Permits {
                 validation.set_audience(&[audience]);
                 validation.set_required_spec_claims(&["exp", "sub", "aud"]);
             }
-            // One that is meant for somebody else is not for us, and without a name we can't tell.
-            None => validation.validate_aud = true,
+            // That there is none is seen to in `check`: here one that is no text would pass.
+            None => validation.validate_aud = false,
         }
         validation
     }
 }
 
 fn caller(claims: Claims) -> Caller {
-    let Claims { sub, ops, max_size } = claims;
+    let Claims { sub, ops, max_size, .. } = claims;
     let operations = match ops {
         None => Operations::UPLOAD,
         Some(ops) => ops.into_iter().fold(Operations::NONE, |all, op| {
@@ -109,7 +122,11 @@ fn reason(kind: &ErrorKind) -> String {
     match kind {
         ErrorKind::ExpiredSignature => "it has expired".to_owned(),
         ErrorKind::ImmatureSignature => "it is not valid yet".to_owned(),
-        ErrorKind::InvalidAudience => "it is meant for another server".to_owned(),
+        ErrorKind::InvalidAudience => ELSEWHERE.to_owned(),
+        ErrorKind::MissingRequiredClaim(claim) if claim == "exp" => {
+            "the claim exp is missing or no number".to_owned()
+        }
+        ErrorKind::InvalidClaimFormat(claim) => format!("the claim {claim} is no number"),
         ErrorKind::MissingRequiredClaim(claim) => format!("it lacks the claim {claim}"),
         ErrorKind::Json(_) => "its claims can't be read (sub, exp, ops, max_size)".to_owned(),
         _ => "its signature is wrong".to_owned(),

@@ -386,6 +386,40 @@ fn a_public_key_in_another_form_is_no_secret() {
 }
 
 #[test]
+fn a_permit_that_is_not_accepted_says_what_is_odd_about_it() {
+    let daemon = guarded(&[]);
+    let with = |name: &str, value: Value| {
+        let mut claims = json!({ "sub": "alice", "exp": at(300) });
+        claims[name] = value;
+        permit(claims)
+    };
+    let mut critical = Header::new(Algorithm::HS256);
+    critical.crit = Some(vec!["b64".to_owned()]);
+    let claims = json!({ "sub": "alice", "exp": at(300) });
+    let critical = encode(&critical, &claims, &EncodingKey::from_secret(SECRET)).unwrap();
+    create(&daemon, &with("aud", Value::Null), "Upload-Length: 5");
+    let elsewhere = "it is meant for another server";
+    for (permit, says) in [
+        (critical, "it demands in its header (crit) what is not known here"),
+        (with("aud", json!("uploads")), elsewhere),
+        (with("aud", json!(["uploads"])), elsewhere),
+        (with("aud", json!([])), elsewhere),
+        (with("aud", json!(5)), elsewhere),
+        (with("aud", json!({ "is": "uploads" })), elsewhere),
+        (with("exp", json!("2100-01-01")), "the claim exp is missing or no number"),
+        (with("exp", Value::Null), "the claim exp is missing or no number"),
+        (permit(json!({ "sub": "alice" })), "the claim exp is missing or no number"),
+        (with("nbf", json!("2000-01-01")), "the claim nbf is no number"),
+        (with("nbf", json!(at(300))), "it is not valid yet"),
+        (with("sub", json!("")), "it lacks the claim sub"),
+    ] {
+        let answer = ask(&daemon, &permit, "POST", daemon.base(), "Upload-Length: 5", b"");
+        let text = answer.expect_code(401, "ERR_UNAUTHORIZED").text();
+        assert!(text.ends_with(&format!("is not accepted: {says}\n")), "{says}: {text}");
+    }
+}
+
+#[test]
 fn tokens_are_read_again_on_request() {
     let daemon = guarded(&[]);
     let upload = create(&daemon, ALICE, "Upload-Length: 5");
