@@ -2,6 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::time::Instant;
 
 use http::{HeaderMap, Request};
 
@@ -13,6 +14,7 @@ const DATA: u8 = 0;
 const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
+const PING: u8 = 6;
 const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
 const ACK: u8 = 1;
@@ -73,19 +75,39 @@ impl Http2 {
         self.frame(RST_STREAM, 0, stream, &CANCEL.to_be_bytes());
     }
 
+    /// Reads a frame: its kind, its stream and its payload. What asks for an answer gets one.
+    fn read(&mut self) -> std::io::Result<(u8, u32, Vec<u8>)> {
+        let mut head = [0; 9];
+        self.0.read_exact(&mut head)?;
+        let mut payload = vec![0; u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize];
+        self.0.read_exact(&mut payload)?;
+        let (kind, is_ack) = (head[3], head[4] & ACK != 0);
+        match kind {
+            SETTINGS if !is_ack => self.frame(SETTINGS, ACK, 0, b""),
+            PING if !is_ack => self.frame(PING, ACK, 0, &payload),
+            _ => {}
+        }
+        Ok((kind, u32::from_be_bytes([head[5], head[6], head[7], head[8]]), payload))
+    }
+
     /// Reads until the answer's head of a stream has come: its HPACK block.
     fn head_of(&mut self, stream: u32) -> Vec<u8> {
         loop {
-            let mut head = [0; 9];
-            self.0.read_exact(&mut head).unwrap();
-            let mut payload = vec![0; u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize];
-            self.0.read_exact(&mut payload).unwrap();
-            let from = u32::from_be_bytes([head[5], head[6], head[7], head[8]]);
-            if head[3] == SETTINGS && head[4] & ACK == 0 {
-                self.frame(SETTINGS, ACK, 0, b"");
-            }
-            if head[3] == HEADERS && from == stream {
+            let (kind, from, payload) = self.read().unwrap();
+            if kind == HEADERS && from == stream {
                 return payload;
+            }
+        }
+    }
+
+    /// Reads until the daemon has closed the connection.
+    fn until_closed(&mut self, what: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match self.read().map_err(|error| error.kind()) {
+                Ok(_) => assert!(Instant::now() < deadline, "{what}: still open"),
+                Err(std::io::ErrorKind::UnexpectedEof | std::io::ErrorKind::ConnectionReset) => return,
+                Err(error) => panic!("{what}: still open: {error}"),
             }
         }
     }
@@ -231,4 +253,31 @@ fn a_head_that_is_meant_or_not_is_framed_by_the_method_on_the_line() {
             assert_eq!(answer.header("content-length"), length.or(Some("0")), "{method} as {meant}");
         }
     }
+}
+
+#[test]
+fn a_connection_without_a_request_ends_however_alive_it_is() {
+    let daemon = Daemon::start(&["--header-timeout", "1s", "--idle-timeout", "1h", "--min-rate", "none"]);
+    let upload = daemon.create("Upload-Length: 10");
+    let mut busy = Http2::connect(&daemon);
+    busy.patch(1, &upload, 0);
+    busy.data(1, b"hello");
+    daemon.wait_for_data(&upload, 5);
+
+    let [mut silent, mut half, mut cut, mut done] = [(); 4].map(|()| Http2::connect(&daemon));
+    half.frame(HEADERS, 0, 1, b"\x82");
+    cut.0.write_all(&[0, 0, 9, HEADERS]).unwrap();
+    done.patch(1, "/files/x", 0);
+    done.frame(DATA, END_STREAM, 1, b"");
+    done.head_of(1);
+    silent.until_closed("nothing was asked");
+    half.until_closed("half of a head");
+    cut.until_closed("half of a frame");
+    done.until_closed("the request has ended");
+
+    // This one was there before them.
+    busy.data(1, b"world");
+    busy.frame(DATA, END_STREAM, 1, b"");
+    assert_eq!(busy.head_of(1)[0], 0x80 | 9);
+    busy.until_closed("its request has ended");
 }
