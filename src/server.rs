@@ -123,7 +123,10 @@ pub async fn run(config: Config, process: Process) -> Result<(), StartError> {
 
     let public = listeners.iter().filter(|(door, _)| *door == Door::Public).count();
     let places = Places::new(&config, open_files(), public);
-    let for_admin = Places::for_admin(&config, listeners.len() - public);
+    let watchers = listeners.iter().filter(|(door, _)| *door == Door::Admin).count();
+    let for_watchers = Places::for_admin(&config, watchers);
+    // Anybody may be let in to watch, and none of them shall keep the admin from his commands.
+    let for_commands = Places::for_admin(&config, 1);
     let closing = CancellationToken::new();
     let monitor = Arc::new(Monitor::new(&uploads, disk.clone(), places.open(), closing.clone()));
     let current = Arc::new(Current::new(App { config, access, uploads: uploads.clone(), monitor }));
@@ -135,7 +138,11 @@ pub async fn run(config: Config, process: Process) -> Result<(), StartError> {
             // Those who watch are answered to the end, and not waited for.
             connections: if is_public { connections.clone() } else { TaskTracker::new() },
             closing: if is_public { closing.clone() } else { CancellationToken::new() },
-            places: if is_public { places.clone() } else { for_admin.clone() },
+            places: match door {
+                Door::Public => places.clone(),
+                Door::Admin => for_watchers.clone(),
+                Door::Control => for_commands.clone(),
+            },
             door,
             // The admin's listeners are for this machine, or a network that he trusts.
             tls: tls.clone().filter(|_| is_public),

@@ -10,13 +10,14 @@
 mod support;
 
 use std::fs;
+use std::os::unix::net::UnixStream;
 use std::process::Command;
 
 use serde_json::{Value, json};
 
 use support::daemon::{Daemon, id};
 use support::data_dir::DataDir;
-use support::{bytes, filename};
+use support::{bytes, eventually, filename};
 
 const ID: &str = "3f0c1d2e4b5a69788796a5b4c3d2e1f0";
 const OTHER: &str = "401122334455667788990011aabbccdd";
@@ -344,6 +345,20 @@ fn uploads_are_removed_by_the_daemon_that_runs_or_without_one() {
     let upload = daemon.create("Upload-Length: 10");
     said(&daemon, &["rm", id(&upload)]);
     daemon.head(&upload).expect(404);
+}
+
+#[test]
+fn those_who_watch_do_not_keep_the_admin_waiting() {
+    let data = DataDir::new();
+    let watching = data.beside("admin.sock");
+    let address = format!("unix:{}", watching.display());
+    let daemon = Daemon::start_on(data, &["--admin-listen", &address, "--header-timeout", "1h"]);
+    let upload = daemon.create("Upload-Length: 10");
+    let before = daemon.open_files();
+    let crowd: Vec<_> = (0..70).map(|_| UnixStream::connect(&watching).unwrap()).collect();
+    eventually("all places of those who watch are taken", || daemon.open_files() >= before + 60);
+    assert!(said(&daemon, &["rm", id(&upload)]).starts_with("removed "));
+    drop(crowd);
 }
 
 #[test]
