@@ -501,10 +501,20 @@ fn the_page_is_for_everybody_also_where_it_lives_among_the_uploads() {
 }
 
 #[test]
-fn figures_beside_uploads_are_for_those_who_have_a_token() {
+fn figures_beside_uploads_are_for_those_who_may_do_everything() {
     let daemon = guarded(&["--admin-listen", "same"]);
     daemon.ask("GET", "/metrics", "", b"").expect(401);
     ask(&daemon, ALICE, "GET", "/metrics", "", b"").expect(200);
+    // Who may upload, or nothing at all, need not know how much others do.
+    let permit_for = |ops: Value| permit(json!({ "sub": "alice", "exp": at(300), "ops": ops }));
+    let all = json!(["create", "append", "read", "delete"]);
+    for (ops, status) in
+        [(Value::Null, 403), (json!([]), 403), (json!(["create", "append", "read"]), 403), (all, 200)]
+    {
+        ask(&daemon, &permit_for(ops), "GET", "/metrics", "", b"").expect(status);
+    }
+    let refused = ask(&daemon, &permit_for(json!([])), "GET", "/metrics", "", b"");
+    refused.expect_code(403, "ERR_FORBIDDEN");
     daemon.ask("GET", "/healthz", "", b"").expect(200);
     daemon.ask("GET", "/readyz", "", b"").expect(200);
 }
