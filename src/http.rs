@@ -167,7 +167,7 @@ async fn answer(app: &App, entrance: Entrance, request: Request<Incoming>) -> An
         tus::mark(&mut answer);
     }
     if door == Door::Public {
-        cors::apply(&app.config.cors, &call.headers, preflight, answer.headers_mut());
+        cors::apply(&app.config, &call.headers, preflight, answer.headers_mut());
     }
     answer.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     framing::fit(&mut answer, &head.method, &call.method);
