@@ -123,9 +123,15 @@ pub fn try_say(text: &str) -> std::io::Result<()> {
 /// Says on standard error why a command came to nothing.
 #[must_use]
 pub fn complain(why: &impl std::fmt::Display) -> ExitCode {
+    complain_with(1, why)
+}
+
+/// The same, where the exit code says more than that.
+#[must_use]
+pub fn complain_with(code: u8, why: &impl std::fmt::Display) -> ExitCode {
     // Standard error may be closed; there is nobody left to tell.
     let _ = writeln!(std::io::stderr(), "resumed: {why}");
-    ExitCode::FAILURE
+    ExitCode::from(code)
 }
 
 /// Reads the command line, the environment and the file.

@@ -119,9 +119,17 @@ fn one_upload_is_shown_for_people_and_for_scripts() {
 #[test]
 fn a_directory_that_is_none_is_told_in_one_line() {
     let data = DataDir::missing();
-    for command in [&["list"][..], &["show", ID], &["fsck"]] {
+    for (command, exit) in [
+        (&["list"][..], 1),
+        (&["show", ID], 1),
+        (&["rm", ID], 1),
+        (&["expire"], 1),
+        (&["fsck"], 8),
+        (&["fsck", "--repair"], 8),
+    ] {
         let (code, stdout, stderr) = resumed(&data, command);
-        assert_eq!((code, stdout.as_str()), (1, ""), "{command:?}");
+        assert_eq!((code, stdout.as_str()), (exit, ""), "{command:?}");
+        assert!(stderr.contains("No such file or directory"), "{stderr}");
         assert!(stderr.starts_with("resumed: can't read the data directory "), "{stderr}");
         assert_eq!(stderr.lines().count(), 1, "{stderr}");
     }
@@ -295,8 +303,9 @@ fn a_daemon_at_work_is_looked_at_and_never_repaired_under() {
 
     let before = daemon.uploads();
     let (code, stdout, stderr) = resumed(&daemon, &["fsck", "--repair"]);
-    assert_eq!((code, stdout.as_str()), (1, ""));
-    assert!(stderr.ends_with("another resumed is using it\n"), "{stderr}");
+    assert_eq!((code, stdout.as_str()), (8, ""));
+    assert!(stderr.starts_with("resumed: can't repair "), "{stderr}");
+    assert!(stderr.ends_with(": another resumed is using it; stop it first\n"), "{stderr}");
     assert!(daemon.uploads() == before);
 }
 

@@ -31,7 +31,7 @@ const FILES: [(&str, &str); 6] = [
     ("DATA-DIR/damaged/", "What resumed fsck --repair has put aside. Nobody misses it but you."),
 ];
 
-const EXIT_STATUS: [(&str, &str); 4] = [
+const EXIT_STATUS: [(&str, &str); 5] = [
     ("0", "It went well. For fsck: nothing is wrong."),
     ("1", "It did not; standard error says why in one line. For fsck: all that was wrong was mended."),
     ("2", "A flag, a variable or the settings file is wrong; standard error names it."),
@@ -43,6 +43,7 @@ pub(super) fn page() -> Vec<u8> {
     let mut page = Vec::new();
     // Writing into memory does not fail.
     let _ = write(&mut page);
+    ("8", "fsck could not look, or could not begin to mend."),
     String::from_utf8_lossy(&page).replace(GLUE, " ").into_bytes()
 }
 
