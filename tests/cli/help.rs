@@ -52,6 +52,14 @@ fn the_manual_page_says_what_help_says() {
             assert!(plain.contains(&described), "{described:?} of --{} is not in\n{plain}", flag.0);
         }
     }
+    let help = text(&resumed().run(&["--help"]).stdout);
+    let (_, below) = help.split_once("\n\nWithout a command").unwrap();
+    assert!(
+        plain.contains(&words(&format!("Without a command{below}"))),
+        "what stands below the flags, in\n{plain}"
+    );
+    assert!(plain.contains("HUP Reads the settings again, and the files that they name."), "{plain}");
+    assert!(plain.contains("8 fsck could not look"), "{plain}");
     for section in ["SIGNALS", "FILES", "EXIT STATUS", "RESUMED FSCK"] {
         assert!(
             page.contains(&format!(".SH \"{section}\"")) || page.contains(&format!(".SH {section}")),
