@@ -117,6 +117,23 @@ fn one_upload_is_shown_for_people_and_for_scripts() {
 }
 
 #[test]
+fn a_final_upload_that_waits_goes_with_its_parts() {
+    let daemon = Daemon::start(&[]);
+    let part = daemon.create("Upload-Length: 5\nUpload-Concat: partial");
+    let whole = daemon.create(&format!("Upload-Concat: final;{part}"));
+    let text = said(&daemon, &["show", id(&whole)]);
+    assert!(text.lines().any(|line| line == "expires       with its parts"), "{text}");
+    let list = said(&daemon, &["list", "--state", "assembling"]);
+    assert!(list.contains("  with its parts  "), "{list}");
+    let view = &views(&said(&daemon, &["show", "--json", id(&whole)]))[0];
+    assert_eq!((&view["expires"], &view["expires_with_parts"]), (&Value::Null, &json!(true)));
+    let view = &views(&said(&daemon, &["show", "--json", id(&part)]))[0];
+    assert_eq!((view["expires"].is_string(), &view["expires_with_parts"]), (true, &json!(false)));
+    daemon.patch(&part, 0, b"hello").expect(204);
+    eventually("it is put together", || said(&daemon, &["show", id(&whole)]).contains("expires       never"));
+}
+
+#[test]
 fn a_directory_that_is_none_is_told_in_one_line() {
     let data = DataDir::missing();
     for (command, exit) in [
