@@ -143,8 +143,9 @@ pub fn read(argv: impl IntoIterator<Item = OsString>) -> Result<Invocation, Fare
     let command = CommandLine::command;
 
     let untyped = each_arg(help::with_notes(command(), &argv), untyped);
-    let matches =
-        untyped.try_get_matches_from(&argv).map_err(|error| refusal::of_clap(&error, &Origins::default()))?;
+    let matches = untyped
+        .try_get_matches_from(&argv)
+        .map_err(|error| refusal::of_clap(&error, &Origins::default(), &argv))?;
     let matches = settings_of(&matches);
     // Not every command has to know about files.
     let file = match matches.try_get_one::<OsString>("config").ok().flatten() {
@@ -159,10 +160,10 @@ pub fn read(argv: impl IntoIterator<Item = OsString>) -> Result<Invocation, Fare
         None => arg,
     });
     let mut matches =
-        with_file.try_get_matches_from(&argv).map_err(|error| refusal::of_clap(&error, &origins))?;
+        with_file.try_get_matches_from(&argv).map_err(|error| refusal::of_clap(&error, &origins, &argv))?;
     let settings = report::settings(settings_of(&matches), &origins);
     let asked = CommandLine::from_arg_matches_mut(&mut matches)
-        .map_err(|error| refusal::of_clap(&error, &origins))?;
+        .map_err(|error| refusal::of_clap(&error, &origins, &argv))?;
 
     let checked = |args| {
         let mut config =

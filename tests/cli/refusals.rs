@@ -4,6 +4,8 @@ use std::process::Command;
 
 use crate::{resumed, text};
 
+const ID: &str = "3f0c1d2e4b5a69788796a5b4c3d2e1f0";
+
 #[test]
 fn a_wrong_value_is_told_in_one_line() {
     for (flag, value, line) in [
@@ -182,7 +184,17 @@ fn mistyped_commands_and_flags_are_told_in_one_line() {
         (&["-x"], "-x: unknown flag; see resumed --help"),
         (&["check-conf"], "check-conf: unknown command; did you mean check-config?"),
         (&["frobnicate"], "frobnicate: unknown command; see resumed --help"),
-        (&["check-config", "now"], "now: unknown command; see resumed --help"),
+        (
+            &["check-config", "now"],
+            "now: check-config takes nothing but flags; see resumed check-config --help",
+        ),
+        (&["expire", "extra"], "extra: expire takes nothing but flags; see resumed expire --help"),
+        (&["show", ID, "extra"], "extra: is one too many; see resumed show --help"),
+        (&["list", "--max-size", "5"], "--max-size: list has no such flag; see resumed list --help"),
+        (&["list", "--listen=x"], "--listen: list has no such flag; see resumed list --help"),
+        (&["rm", "--older-than", "1d"], "--older-than: rm has no such flag; see resumed rm --help"),
+        (&["list", "--jsno"], "--jsno: unknown flag; did you mean --json?"),
+        (&["--verify", "frobnicate"], "frobnicate: unknown command; see resumed --help"),
         (&["--max-size"], "--max-size: needs a value; see --max-size in resumed --help"),
         (&["--no-download=true"], "--no-download: takes no value; leave out =true"),
         (&["--data-dir=a", "--data-dir=b"], "--data-dir: is given twice; give it once"),
