@@ -48,6 +48,12 @@ impl Access {
         Ok(Self { tokens, permits, is_open: !config.is_given() })
     }
 
+    /// Neither a token nor a key is another one.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.tokens == other.tokens && self.permits.has_same_keys(&other.permits)
+    }
+
     /// Everybody may do all.
     #[must_use]
     pub fn is_open(&self) -> bool {

@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, NO_PAD};
 use jsonwebtoken::{Algorithm, DecodingKey};
+use sha2::{Digest as _, Sha256};
 
 /// RFC 7518, section 3.2: a secret is as long as the sum that it is used for.
 const SHORTEST_SECRET: usize = 32;
@@ -15,6 +16,8 @@ const BASE64_CONFIG: GeneralPurposeConfig = NO_PAD.with_decode_allow_trailing_bi
 pub(super) struct Key {
     pub(super) algorithm: Algorithm,
     pub(super) key: DecodingKey,
+    /// The sum of the file, to tell whether it is another one.
+    pub(super) sum: [u8; 32],
 }
 
 impl Key {
@@ -24,6 +27,7 @@ impl Key {
     /// # Errors
     /// What the text is instead.
     pub(super) fn of(text: &[u8]) -> Result<Self, String> {
+        let key = |algorithm, key| Self { algorithm, key, sum: Sha256::digest(text).into() };
         let is_pem = text.trim_ascii_start().starts_with(b"-----BEGIN");
         if is_pem && text.windows(7).any(|word| word == b"PRIVATE") {
             return Err(
@@ -34,9 +38,9 @@ impl Key {
             if text.trim_ascii_start().starts_with(b"-----BEGIN CERTIFICATE") {
                 return Err("is a certificate; give its public key (openssl x509 -pubkey -noout)".to_owned());
             }
-            let key = DecodingKey::from_ec_pem(text).map(|key| Self { algorithm: Algorithm::ES256, key });
-            let ed = || DecodingKey::from_ed_pem(text).map(|key| Self { algorithm: Algorithm::EdDSA, key });
-            return key.or_else(|_| ed()).map_err(|_| "is no public key for ES256 or EdDSA".to_owned());
+            let ec = DecodingKey::from_ec_pem(text).map(|ec| key(Algorithm::ES256, ec));
+            let ed = || DecodingKey::from_ed_pem(text).map(|ed| key(Algorithm::EdDSA, ed));
+            return ec.or_else(|_| ed()).map_err(|_| "is no public key for ES256 or EdDSA".to_owned());
         }
         if let Some(disguise) = disguise(text) {
             return Err(disguise.to_owned());
@@ -49,7 +53,7 @@ impl Key {
                 "is neither a public key in PEM form nor a secret, which is one word of {SHORTEST_SECRET} characters or more"
             ));
         }
-        Ok(Self { algorithm: Algorithm::HS256, key: DecodingKey::from_secret(secret) })
+        Ok(key(Algorithm::HS256, DecodingKey::from_secret(secret)))
     }
 }
 

@@ -54,6 +54,10 @@ impl Permits {
         Ok(Self { keys: keys.collect::<Result<_, _>>()?, audience: audience.map(str::to_owned) })
     }
 
+    pub(super) fn has_same_keys(&self, other: &Self) -> bool {
+        self.keys.iter().map(|key| key.sum).eq(other.keys.iter().map(|key| key.sum))
+    }
+
     /// Whose permit this is, and for what.
     ///
     /// # Errors

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::support::daemon::{Daemon, refusal};
 use crate::support::data_dir::DataDir;
 use crate::support::wire::Answer;
-use crate::support::{base64, bytes, filename};
+use crate::support::{base64, bytes, eventually, filename};
 
 const ALICE: &str = "alice-0123456789abcdef";
 const BOB: &str = "bob-0123456789abcdef";
@@ -432,8 +432,18 @@ fn tokens_are_read_again_on_request() {
     daemon.signal(Signal::HUP);
     daemon.wait_for_log("reloaded changed=0");
     ask(&daemon, ALICE, "HEAD", &upload, "", b"").expect(401);
+    assert_eq!(daemon.log().matches("tokens and keys were read again").count(), 1, "{}", daemon.log());
     ask(&daemon, "a-new-token-0123456789", "HEAD", &upload, "", b"").expect(200);
 }
+
+    let reloaded = || daemon.log().matches("reloaded changed=0").count();
+    daemon.signal(Signal::HUP);
+    eventually("it is read again", || reloaded() == 2);
+    fs::write(daemon.beside("secret"), b"another-secret-of-32-or-more-characters").unwrap();
+    daemon.signal(Signal::HUP);
+    eventually("it is read again", || reloaded() == 3);
+    // Said when they were other ones, and only then.
+    assert_eq!(daemon.log().matches("tokens and keys were read again").count(), 2, "{}", daemon.log());
 
 #[test]
 fn rules_that_cannot_be_used_are_told_at_the_start() {
