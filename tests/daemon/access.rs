@@ -286,7 +286,8 @@ fn a_permit_limits_the_size() {
     let large = permit(json!({ "sub": "alice", "exp": at(300), "max_size": 5000 }));
     let base = daemon.base().to_owned();
     let code = "ERR_MAX_SIZE_EXCEEDED";
-    ask(&daemon, &small, "POST", &base, "Upload-Length: 11", b"").expect_code(413, code);
+    let refused = ask(&daemon, &small, "POST", &base, "Upload-Length: 11", b"").expect_code(413, code);
+    assert!(refused.text().contains("larger than the 10 bytes that are allowed"), "{}", refused.text());
     ask(&daemon, &small, "POST", &base, "Upload-Length: 10", b"").expect(201);
     ask(&daemon, &large, "POST", &base, "Upload-Length: 1001", b"").expect_code(413, code);
     let part = create(&daemon, &small, "Upload-Defer-Length: 1\nUpload-Concat: partial");
@@ -431,10 +432,9 @@ fn tokens_are_read_again_on_request() {
     fs::write(&tokens, "alice a-new-token-0123456789\n").unwrap();
     daemon.signal(Signal::HUP);
     daemon.wait_for_log("reloaded changed=0");
-    ask(&daemon, ALICE, "HEAD", &upload, "", b"").expect(401);
     assert_eq!(daemon.log().matches("tokens and keys were read again").count(), 1, "{}", daemon.log());
+    ask(&daemon, ALICE, "HEAD", &upload, "", b"").expect(401);
     ask(&daemon, "a-new-token-0123456789", "HEAD", &upload, "", b"").expect(200);
-}
 
     let reloaded = || daemon.log().matches("reloaded changed=0").count();
     daemon.signal(Signal::HUP);
@@ -444,6 +444,7 @@ fn tokens_are_read_again_on_request() {
     eventually("it is read again", || reloaded() == 3);
     // Said when they were other ones, and only then.
     assert_eq!(daemon.log().matches("tokens and keys were read again").count(), 2, "{}", daemon.log());
+}
 
 #[test]
 fn rules_that_cannot_be_used_are_told_at_the_start() {
