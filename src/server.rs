@@ -87,11 +87,11 @@ pub struct Process {
 }
 
 /// Reads all files that the configuration names, as a daemon would, and forgets them. Credentials are there for the daemon
-/// alone, so those that nobody hands over here are left out.
+/// alone, so those that nobody hands over here are left out; these are answered.
 ///
 /// # Errors
 /// One of them can't be used.
-pub fn check_files(config: &Config) -> Result<(), StartError> {
+pub fn check_files(config: &Config) -> Result<Vec<SecretFile>, StartError> {
     let has_credentials = std::env::var_os("CREDENTIALS_DIRECTORY").is_some();
     let is_here = |file: &SecretFile| has_credentials || matches!(file, SecretFile::Path(_));
     if let Some(files) = config.tls.as_ref().filter(|files| is_here(&files.cert) && is_here(&files.key)) {
@@ -101,7 +101,9 @@ pub fn check_files(config: &Config) -> Result<(), StartError> {
     access.token_file = access.token_file.filter(is_here);
     access.permit_key.retain(is_here);
     Access::load(&access)?;
-    Ok(())
+    let of_tls = config.tls.iter().flat_map(|files| [&files.cert, &files.key]);
+    let of_access = config.access.token_file.iter().chain(&config.access.permit_key);
+    Ok(of_tls.chain(of_access).filter(|file| !is_here(file)).cloned().collect())
 }
 
 /// Serves until a signal ends it, at the addresses of the configuration and on the sockets that were passed.

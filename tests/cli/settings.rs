@@ -168,8 +168,17 @@ fn files_that_the_settings_name_are_looked_at() {
         assert_eq!((output.status.code(), text(&output.stdout).as_str()), (Some(1), ""), "{said}");
         assert!(said.contains("missing: can't be read: No such file or directory"), "{said}");
     }
-    // What the service manager hands over to the daemon alone can't be looked at here.
-    resumed.settings(&["--token-file=credential:tokens"]);
+    // What the service manager hands over to the daemon alone can't be looked at here, and that is said.
+    let report = resumed.settings(&[
+        "--token-file=credential:tokens",
+        "--permit-key=credential:permits",
+        "--tls-cert=credential:crt",
+        "--tls-key=credential:key",
+    ]);
+    let lines: String = ["crt", "key", "tokens", "permits"]
+        .map(|name| format!("# credential:{name} was not looked at: it is there for the service alone\n"))
+        .concat();
+    assert!(report.ends_with(&lines), "{report}");
 }
 
 #[test]
