@@ -14,6 +14,7 @@ mod signals;
 mod tls;
 
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -76,6 +77,15 @@ pub enum StartError {
     System(#[from] io::Error),
 }
 
+impl StartError {
+    fn store(dir: &Path, reason: io::Error) -> Self {
+        // The system says "File exists" of it.
+        let is_file = reason.kind() == io::ErrorKind::AlreadyExists && !dir.is_dir();
+        let reason = if is_file { io::Error::other("it is not a directory") } else { reason };
+        Self::Store { path: dir.display().to_string(), reason }
+    }
+}
+
 /// What the daemon has from those who started it.
 pub struct Process {
     /// Sockets of the service manager.
@@ -115,7 +125,7 @@ pub async fn run(config: Config, process: Process) -> Result<(), StartError> {
     let mut signals = Signals::new()?;
     config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     let disk = Disk::open(&config.data_dir, config.disk.clone())
-        .map_err(|reason| StartError::Store { path: config.data_dir.display().to_string(), reason })?;
+        .map_err(|reason| StartError::store(&config.data_dir, reason))?;
     let uploads = Uploads::new(disk.clone(), Rules::from(&config));
     let tls = config.tls.as_ref().map(Pair::load).transpose()?.map(Tls::new);
     let access = Access::load(&config.access)?;
