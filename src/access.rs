@@ -1,6 +1,7 @@
 //! Who may do what: bearer tokens and signed permits. Without either everybody may do all, and the listeners decide who
 //! everybody is.
 
+mod keys;
 mod permits;
 mod tokens;
 
@@ -45,6 +46,12 @@ impl Access {
         let tokens = config.token_file.as_ref().map(Tokens::load).transpose()?.unwrap_or_default();
         let permits = Permits::load(&config.permit_key, config.permit_audience.as_deref())?;
         Ok(Self { tokens, permits, is_open: !config.is_given() })
+    }
+
+    /// Neither a token nor a key is another one.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.tokens == other.tokens && self.permits.has_same_keys(&other.permits)
     }
 
     /// Everybody may do all.

@@ -19,6 +19,8 @@ use crate::cli::{self, Admin};
 enum Failure {
     #[error("can't read the data directory {0}: {1}")]
     Dir(String, io::Error),
+    #[error("can't repair {0}: {1}; stop it first")]
+    InUse(String, io::Error),
     #[error("there is no upload {0} in {1}")]
     NoUpload(String, String),
     #[error("can't remove {0}: {1}")]
@@ -41,7 +43,7 @@ pub fn run(command: Admin) -> ExitCode {
         Admin::Show(args) => show::run(&args),
         Admin::Rm(args) => remove::rm(args),
         Admin::Expire(args) => remove::expire(args),
-        Admin::Fsck(args) => fsck::run(args),
+        Admin::Fsck(args) => return fsck::run(args),
     };
     done.unwrap_or_else(|failure| cli::complain(&failure))
 }

@@ -123,9 +123,15 @@ pub fn try_say(text: &str) -> std::io::Result<()> {
 /// Says on standard error why a command came to nothing.
 #[must_use]
 pub fn complain(why: &impl std::fmt::Display) -> ExitCode {
+    complain_with(1, why)
+}
+
+/// The same, where the exit code says more than that.
+#[must_use]
+pub fn complain_with(code: u8, why: &impl std::fmt::Display) -> ExitCode {
     // Standard error may be closed; there is nobody left to tell.
     let _ = writeln!(std::io::stderr(), "resumed: {why}");
-    ExitCode::FAILURE
+    ExitCode::from(code)
 }
 
 /// Reads the command line, the environment and the file.
@@ -137,8 +143,9 @@ pub fn read(argv: impl IntoIterator<Item = OsString>) -> Result<Invocation, Fare
     let command = CommandLine::command;
 
     let untyped = each_arg(help::with_notes(command(), &argv), untyped);
-    let matches =
-        untyped.try_get_matches_from(&argv).map_err(|error| refusal::of_clap(&error, &Origins::default()))?;
+    let matches = untyped
+        .try_get_matches_from(&argv)
+        .map_err(|error| refusal::of_clap(&error, &Origins::default(), &argv))?;
     let matches = settings_of(&matches);
     // Not every command has to know about files.
     let file = match matches.try_get_one::<OsString>("config").ok().flatten() {
@@ -153,10 +160,10 @@ pub fn read(argv: impl IntoIterator<Item = OsString>) -> Result<Invocation, Fare
         None => arg,
     });
     let mut matches =
-        with_file.try_get_matches_from(&argv).map_err(|error| refusal::of_clap(&error, &origins))?;
+        with_file.try_get_matches_from(&argv).map_err(|error| refusal::of_clap(&error, &origins, &argv))?;
     let settings = report::settings(settings_of(&matches), &origins);
     let asked = CommandLine::from_arg_matches_mut(&mut matches)
-        .map_err(|error| refusal::of_clap(&error, &origins))?;
+        .map_err(|error| refusal::of_clap(&error, &origins, &argv))?;
 
     let checked = |args| {
         let mut config =

@@ -1,7 +1,9 @@
 //! One connection: which HTTP it speaks, and hyper's settings for each. The only place that names hyper's server.
 
 mod prefixed;
+mod running;
 
+use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +16,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 
 use self::prefixed::Prefixed;
+use self::running::Requests;
 use crate::http::{Current, Entrance, handle};
 
 /// RFC 9113 section 3.4: what an HTTP/2 client sends first.
@@ -32,6 +35,9 @@ const STREAMS: u32 = 128;
 
 /// An HTTP/2 connection that does not answer a ping for this long is dead.
 const PING_EVERY: Duration = Duration::from_secs(30);
+
+/// Who takes nothing of an answer for this long does not want it.
+pub const NOT_READ: Duration = Duration::from_secs(300);
 
 /// How long the daemon waits, when it stops, for the first bytes of a connection.
 const LAST_CALL: Duration = Duration::from_millis(500);
@@ -55,14 +61,12 @@ pub async fn serve(
     };
     let Ok(Ok((version, prefix))) = sniffed else { return };
     let io = TokioIo::new(Prefixed::new(prefix, io));
-    let service = {
-        service_fn(move |request| {
-            let app = current.app();
-            async move { handle(&app, entrance, request).await }
-        })
-    };
     let result = match version {
         Version::Http1 => {
+            let service = service_fn(move |request| {
+                let app = current.app();
+                async move { handle(&app, entrance, request).await }
+            });
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
                 .header_read_timeout(limit)
@@ -72,22 +76,59 @@ pub async fn serve(
                 .serve_connection(io, service);
             drive(connection, closing).await
         }
-        Version::Http2 => {
-            let connection = http2::Builder::new(TokioExecutor::new())
-                .timer(TokioTimer::new())
-                .initial_stream_window_size(STREAM_WINDOW)
-                .initial_connection_window_size(CONNECTION_WINDOW)
-                .max_frame_size(FRAME_SIZE)
-                .max_concurrent_streams(STREAMS)
-                .keep_alive_interval(PING_EVERY)
-                .keep_alive_timeout(PING_EVERY)
-                .serve_connection(io, service);
-            // In a box: it is twice as large as the other, and most connections are not HTTP/2.
-            Box::pin(drive(connection, closing)).await
-        }
+        // In a box: it is twice as large as the other, and most connections are not HTTP/2.
+        Version::Http2 => Box::pin(serve_http2(current, io, entrance, limit, closing)).await,
     };
     if let Err(error) = result {
         tracing::debug!(peer = %entrance.peer, %error, "connection ended");
+    }
+}
+
+/// The same over HTTP/2. A connection without a request ends after `limit`, as one over HTTP/1 does; one with half of a
+/// request's head has none.
+async fn serve_http2(
+    current: Arc<Current>,
+    io: TokioIo<Prefixed<impl Stream>>,
+    entrance: Entrance,
+    limit: Duration,
+    closing: CancellationToken,
+) -> Result<(), hyper::Error> {
+    let requests = Requests::new();
+    let service = {
+        let requests = requests.clone();
+        service_fn(move |request| {
+            let app = current.app();
+            let answer = async move {
+                let Ok(answer) = handle(&app, entrance, request).await;
+                answer
+            };
+            let counted = requests.clone().count(answer);
+            async { Ok::<_, Infallible>(counted.await) }
+        })
+    };
+    let connection = http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_frame_size(FRAME_SIZE)
+        .max_concurrent_streams(STREAMS)
+        .keep_alive_interval(PING_EVERY)
+        .keep_alive_timeout(PING_EVERY)
+        .serve_connection(io, service);
+    let mut connection = pin!(connection);
+    tokio::select! {
+        // As below.
+        biased;
+        result = &mut connection => return result,
+        () = closing.cancelled() => {}
+        () = requests.none_for(limit) => {}
+    }
+    connection.as_mut().graceful_shutdown();
+    tokio::select! {
+        biased;
+        result = &mut connection => result,
+        // The last of an answer may lie here until the client has room for it.
+        () = requests.none_for(NOT_READ) => Ok(()),
     }
 }
 

@@ -5,6 +5,8 @@ mod buffering;
 mod control;
 mod cors;
 pub mod download;
+mod framing;
+mod gate;
 mod head;
 mod monitor;
 mod pace;
@@ -36,7 +38,7 @@ use crate::config::Config;
 use crate::protocol::{resumablejs, tus};
 use crate::store::StoreError;
 use crate::store::disk::Disk;
-use crate::upload::{Caller, Client, UploadError, Uploads};
+use crate::upload::{UploadError, Uploads};
 
 /// What every request needs.
 pub struct App {
@@ -146,7 +148,7 @@ async fn answer(app: &App, entrance: Entrance, request: Request<Incoming>) -> An
         Admission::Crowded => Err(Problem::crowded()),
         // Browsers ask for permission without saying who asks.
         Admission::Welcome if preflight && door == Door::Public => Ok(tus::options(app)),
-        Admission::Welcome => match caller(app, door, &route, &call, client) {
+        Admission::Welcome => match gate::caller(app, door, &route, &call, client) {
             Ok(caller) => {
                 call.uploads = app.uploads.of(caller);
                 // In a box: while a body comes nothing else of this is needed, and thousands of them may.
@@ -165,9 +167,10 @@ async fn answer(app: &App, entrance: Entrance, request: Request<Incoming>) -> An
         tus::mark(&mut answer);
     }
     if door == Door::Public {
-        cors::apply(&app.config.cors, &call.headers, preflight, answer.headers_mut());
+        cors::apply(&app.config, &call.headers, preflight, answer.headers_mut());
     }
     answer.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    framing::fit(&mut answer, &head.method, &call.method);
 
     let is_sent = call.body.is_asked_for() || !call.headers.contains_key(EXPECT);
     if answer.status().as_u16() >= 400 && !call.body.is_empty() && is_sent {
@@ -186,36 +189,8 @@ async fn answer(app: &App, entrance: Entrance, request: Request<Incoming>) -> An
     answer
 }
 
-/// Who asks. The page and health are for everybody, and the other doors have keepers of their own.
-fn caller(
-    app: &App,
-    door: Door,
-    route: &Route<'_>,
-    call: &Call,
-    client: Option<Client>,
-) -> Result<Caller, Problem> {
-    match route {
-        _ if page_path(app, route, call).is_some() => Ok(Caller::anyone()),
-        Route::Watch(Watch::Health | Watch::Readiness) => Ok(Caller::anyone()),
-        _ if door != Door::Public => Ok(Caller::anyone()),
-        _ => app.access.caller(&call.headers, client),
-    }
-}
-
-/// The part of the page that a request is for.
-fn page_path<'p>(app: &App, route: &Route<'p>, call: &Call) -> Option<&'p str> {
-    match route {
-        Route::Page(path) => Some(path),
-        // With the base path `/` both live at the same address; browsers GET, clients POST.
-        Route::Collection if app.config.base_path.as_str() == "/" => {
-            matches!(call.method, Method::GET | Method::HEAD).then_some("/")
-        }
-        _ => None,
-    }
-}
-
 async fn dispatch(app: &App, call: &Call, route: &Route<'_>) -> Result<Answer, Problem> {
-    if let Some(path) = page_path(app, route, call) {
+    if let Some(path) = gate::page_path(app, route, call) {
         return match call.method {
             Method::OPTIONS => Ok(empty(StatusCode::NO_CONTENT)),
             _ => page::answer(app, call, path),

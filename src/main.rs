@@ -17,8 +17,9 @@ fn main() -> ExitCode {
     match cli::read(std::env::args_os()) {
         Ok(Invocation::Serve(config)) => serve(*config),
         Ok(Invocation::CheckConfig { report, config }) => match server::check_files(&config) {
-            Ok(()) => {
-                cli::say(&report);
+            Ok(left_out) => {
+                let line = |file| format!("# {file} was not looked at: it is there for the service alone\n");
+                cli::say(report + &left_out.iter().map(line).collect::<String>());
                 ExitCode::SUCCESS
             }
             Err(error) => cli::complain(&error),

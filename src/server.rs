@@ -14,6 +14,7 @@ mod signals;
 mod tls;
 
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -76,6 +77,15 @@ pub enum StartError {
     System(#[from] io::Error),
 }
 
+impl StartError {
+    fn store(dir: &Path, reason: io::Error) -> Self {
+        // The system says "File exists" of it.
+        let is_file = reason.kind() == io::ErrorKind::AlreadyExists && !dir.is_dir();
+        let reason = if is_file { io::Error::other("it is not a directory") } else { reason };
+        Self::Store { path: dir.display().to_string(), reason }
+    }
+}
+
 /// What the daemon has from those who started it.
 pub struct Process {
     /// Sockets of the service manager.
@@ -87,11 +97,11 @@ pub struct Process {
 }
 
 /// Reads all files that the configuration names, as a daemon would, and forgets them. Credentials are there for the daemon
-/// alone, so those that nobody hands over here are left out.
+/// alone, so those that nobody hands over here are left out; these are answered.
 ///
 /// # Errors
 /// One of them can't be used.
-pub fn check_files(config: &Config) -> Result<(), StartError> {
+pub fn check_files(config: &Config) -> Result<Vec<SecretFile>, StartError> {
     let has_credentials = std::env::var_os("CREDENTIALS_DIRECTORY").is_some();
     let is_here = |file: &SecretFile| has_credentials || matches!(file, SecretFile::Path(_));
     if let Some(files) = config.tls.as_ref().filter(|files| is_here(&files.cert) && is_here(&files.key)) {
@@ -101,7 +111,9 @@ pub fn check_files(config: &Config) -> Result<(), StartError> {
     access.token_file = access.token_file.filter(is_here);
     access.permit_key.retain(is_here);
     Access::load(&access)?;
-    Ok(())
+    let of_tls = config.tls.iter().flat_map(|files| [&files.cert, &files.key]);
+    let of_access = config.access.token_file.iter().chain(&config.access.permit_key);
+    Ok(of_tls.chain(of_access).filter(|file| !is_here(file)).cloned().collect())
 }
 
 /// Serves until a signal ends it, at the addresses of the configuration and on the sockets that were passed.
@@ -113,7 +125,7 @@ pub async fn run(config: Config, process: Process) -> Result<(), StartError> {
     let mut signals = Signals::new()?;
     config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     let disk = Disk::open(&config.data_dir, config.disk.clone())
-        .map_err(|reason| StartError::Store { path: config.data_dir.display().to_string(), reason })?;
+        .map_err(|reason| StartError::store(&config.data_dir, reason))?;
     let uploads = Uploads::new(disk.clone(), Rules::from(&config));
     let tls = config.tls.as_ref().map(Pair::load).transpose()?.map(Tls::new);
     let access = Access::load(&config.access)?;
@@ -123,7 +135,10 @@ pub async fn run(config: Config, process: Process) -> Result<(), StartError> {
 
     let public = listeners.iter().filter(|(door, _)| *door == Door::Public).count();
     let places = Places::new(&config, open_files(), public);
-    let for_admin = Places::for_admin(&config, listeners.len() - public);
+    let watchers = listeners.iter().filter(|(door, _)| *door == Door::Admin).count();
+    let for_watchers = Places::for_admin(&config, watchers);
+    // Anybody may be let in to watch, and none of them shall keep the admin from his commands.
+    let for_commands = Places::for_admin(&config, 1);
     let closing = CancellationToken::new();
     let monitor = Arc::new(Monitor::new(&uploads, disk.clone(), places.open(), closing.clone()));
     let current = Arc::new(Current::new(App { config, access, uploads: uploads.clone(), monitor }));
@@ -135,7 +150,11 @@ pub async fn run(config: Config, process: Process) -> Result<(), StartError> {
             // Those who watch are answered to the end, and not waited for.
             connections: if is_public { connections.clone() } else { TaskTracker::new() },
             closing: if is_public { closing.clone() } else { CancellationToken::new() },
-            places: if is_public { places.clone() } else { for_admin.clone() },
+            places: match door {
+                Door::Public => places.clone(),
+                Door::Admin => for_watchers.clone(),
+                Door::Control => for_commands.clone(),
+            },
             door,
             // The admin's listeners are for this machine, or a network that he trusts.
             tls: tls.clone().filter(|_| is_public),

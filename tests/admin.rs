@@ -10,13 +10,14 @@
 mod support;
 
 use std::fs;
+use std::os::unix::net::UnixStream;
 use std::process::Command;
 
 use serde_json::{Value, json};
 
 use support::daemon::{Daemon, id};
 use support::data_dir::DataDir;
-use support::{bytes, filename};
+use support::{bytes, eventually, filename};
 
 const ID: &str = "3f0c1d2e4b5a69788796a5b4c3d2e1f0";
 const OTHER: &str = "401122334455667788990011aabbccdd";
@@ -116,11 +117,36 @@ fn one_upload_is_shown_for_people_and_for_scripts() {
 }
 
 #[test]
+fn a_final_upload_that_waits_goes_with_its_parts() {
+    let daemon = Daemon::start(&[]);
+    let part = daemon.create("Upload-Length: 5\nUpload-Concat: partial");
+    let whole = daemon.create(&format!("Upload-Concat: final;{part}"));
+    let text = said(&daemon, &["show", id(&whole)]);
+    assert!(text.lines().any(|line| line == "expires       with its parts"), "{text}");
+    let list = said(&daemon, &["list", "--state", "assembling"]);
+    assert!(list.contains("  with its parts  "), "{list}");
+    let view = &views(&said(&daemon, &["show", "--json", id(&whole)]))[0];
+    assert_eq!((&view["expires"], &view["expires_with_parts"]), (&Value::Null, &json!(true)));
+    let view = &views(&said(&daemon, &["show", "--json", id(&part)]))[0];
+    assert_eq!((view["expires"].is_string(), &view["expires_with_parts"]), (true, &json!(false)));
+    daemon.patch(&part, 0, b"hello").expect(204);
+    eventually("it is put together", || said(&daemon, &["show", id(&whole)]).contains("expires       never"));
+}
+
+#[test]
 fn a_directory_that_is_none_is_told_in_one_line() {
     let data = DataDir::missing();
-    for command in [&["list"][..], &["show", ID], &["fsck"]] {
+    for (command, exit) in [
+        (&["list"][..], 1),
+        (&["show", ID], 1),
+        (&["rm", ID], 1),
+        (&["expire"], 1),
+        (&["fsck"], 8),
+        (&["fsck", "--repair"], 8),
+    ] {
         let (code, stdout, stderr) = resumed(&data, command);
-        assert_eq!((code, stdout.as_str()), (1, ""), "{command:?}");
+        assert_eq!((code, stdout.as_str()), (exit, ""), "{command:?}");
+        assert!(stderr.contains("No such file or directory"), "{stderr}");
         assert!(stderr.starts_with("resumed: can't read the data directory "), "{stderr}");
         assert_eq!(stderr.lines().count(), 1, "{stderr}");
     }
@@ -294,8 +320,9 @@ fn a_daemon_at_work_is_looked_at_and_never_repaired_under() {
 
     let before = daemon.uploads();
     let (code, stdout, stderr) = resumed(&daemon, &["fsck", "--repair"]);
-    assert_eq!((code, stdout.as_str()), (1, ""));
-    assert!(stderr.ends_with("another resumed is using it\n"), "{stderr}");
+    assert_eq!((code, stdout.as_str()), (8, ""));
+    assert!(stderr.starts_with("resumed: can't repair "), "{stderr}");
+    assert!(stderr.ends_with(": another resumed is using it; stop it first\n"), "{stderr}");
     assert!(daemon.uploads() == before);
 }
 
@@ -344,6 +371,20 @@ fn uploads_are_removed_by_the_daemon_that_runs_or_without_one() {
     let upload = daemon.create("Upload-Length: 10");
     said(&daemon, &["rm", id(&upload)]);
     daemon.head(&upload).expect(404);
+}
+
+#[test]
+fn those_who_watch_do_not_keep_the_admin_waiting() {
+    let data = DataDir::new();
+    let watching = data.beside("admin.sock");
+    let address = format!("unix:{}", watching.display());
+    let daemon = Daemon::start_on(data, &["--admin-listen", &address, "--header-timeout", "1h"]);
+    let upload = daemon.create("Upload-Length: 10");
+    let before = daemon.open_files();
+    let crowd: Vec<_> = (0..70).map(|_| UnixStream::connect(&watching).unwrap()).collect();
+    eventually("all places of those who watch are taken", || daemon.open_files() >= before + 60);
+    assert!(said(&daemon, &["rm", id(&upload)]).starts_with("removed "));
+    drop(crowd);
 }
 
 #[test]

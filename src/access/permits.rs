@@ -1,29 +1,25 @@
 //! Signed permits: JSON Web Tokens (RFC 7519) that somebody else gives out, whose key is known here.
 
 use jsonwebtoken::errors::ErrorKind;
-use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
+use jsonwebtoken::{Algorithm, Validation, decode, decode_header};
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::AccessError;
+use super::keys::Key;
 use crate::config::SecretFile;
 use crate::upload::{Caller, Client, Operation, Operations, Owner, Sees};
 
-/// RFC 7518, section 3.2: a secret is as long as the sum that it is used for.
-const SHORTEST_SECRET: usize = 32;
-
 /// Seconds by which other machines' clocks may be wrong.
 const LEEWAY: u64 = 30;
+
+const ELSEWHERE: &str = "it is meant for another server";
 
 /// The keys of those who may give out permits.
 #[derive(Default)]
 pub(super) struct Permits {
     keys: Vec<Key>,
     audience: Option<String>,
-}
-
-struct Key {
-    algorithm: Algorithm,
-    key: DecodingKey,
 }
 
 /// What a permit says (RFC 7519, section 4, and two claims of our own).
@@ -35,6 +31,8 @@ struct Claims {
     ops: Option<Vec<Op>>,
     /// The largest upload in bytes.
     max_size: Option<u64>,
+    /// For whom it is meant.
+    aud: Option<Value>,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -56,6 +54,10 @@ impl Permits {
         Ok(Self { keys: keys.collect::<Result<_, _>>()?, audience: audience.map(str::to_owned) })
     }
 
+    pub(super) fn has_same_keys(&self, other: &Self) -> bool {
+        self.keys.iter().map(|key| key.sum).eq(other.keys.iter().map(|key| key.sum))
+    }
+
     /// Whose permit this is, and for what.
     ///
     /// # Errors
@@ -65,11 +67,19 @@ impl Permits {
             return Err("it is not known here".to_owned());
         }
         let header = decode_header(token).map_err(|_| "it is not known here, and no permit".to_owned())?;
+        // RFC 7515, section 4.1.11: who does not understand what stands there must not accept it, and we know none of it.
+        if header.crit.is_some() {
+            return Err("it demands in its header (crit) what is not known here".to_owned());
+        }
         let mut why = format!("it is signed by {:?}, for which no key is known here", header.alg);
         // The key says which algorithm is used, never the permit alone.
         for key in self.keys.iter().filter(|key| key.algorithm == header.alg) {
             match decode::<Claims>(token, &key.key, &self.validation(key.algorithm)) {
                 Ok(permit) if permit.claims.sub.is_empty() => why = "it lacks the claim sub".to_owned(),
+                // One that is meant for somebody else is not for us, and without a name we can't tell.
+                Ok(permit) if self.audience.is_none() && permit.claims.aud.is_some() => {
+                    why = ELSEWHERE.to_owned();
+                }
                 Ok(permit) => return Ok(caller(permit.claims)),
                 Err(error) => why = reason(error.kind()),
             }
@@ -88,45 +98,15 @@ impl Permits {
                 validation.set_audience(&[audience]);
                 validation.set_required_spec_claims(&["exp", "sub", "aud"]);
             }
-            // One that is meant for somebody else is not for us, and without a name we can't tell.
-            None => validation.validate_aud = true,
+            // That there is none is seen to in `check`: here one that is no text would pass.
+            None => validation.validate_aud = false,
         }
         validation
     }
 }
 
-impl Key {
-    /// The public key (PEM) of somebody who signs by ES256 or EdDSA, or a secret that is shared with him (HS256): one word. A
-    /// public key in any other form is none, because it would be a secret that everybody knows.
-    fn of(text: &[u8]) -> Result<Self, String> {
-        let is_pem = text.trim_ascii_start().starts_with(b"-----BEGIN");
-        if is_pem && text.windows(7).any(|word| word == b"PRIVATE") {
-            return Err(
-                "is a private key; give the public one, only who gives out permits needs this".to_owned()
-            );
-        }
-        if is_pem {
-            if text.trim_ascii_start().starts_with(b"-----BEGIN CERTIFICATE") {
-                return Err("is a certificate; give its public key (openssl x509 -pubkey -noout)".to_owned());
-            }
-            let key = DecodingKey::from_ec_pem(text).map(|key| Self { algorithm: Algorithm::ES256, key });
-            let ed = || DecodingKey::from_ed_pem(text).map(|key| Self { algorithm: Algorithm::EdDSA, key });
-            return key.or_else(|_| ed()).map_err(|_| "is no public key for ES256 or EdDSA".to_owned());
-        }
-        // Editors end a file with a newline, and nobody means it.
-        let secret = text.strip_suffix(b"\n").unwrap_or(text);
-        let is_word = secret.iter().all(u8::is_ascii_graphic) && !secret.starts_with(b"{");
-        if !is_word || secret.len() < SHORTEST_SECRET {
-            return Err(format!(
-                "is neither a public key in PEM form nor a secret, which is one word of {SHORTEST_SECRET} characters or more"
-            ));
-        }
-        Ok(Self { algorithm: Algorithm::HS256, key: DecodingKey::from_secret(secret) })
-    }
-}
-
 fn caller(claims: Claims) -> Caller {
-    let Claims { sub, ops, max_size } = claims;
+    let Claims { sub, ops, max_size, .. } = claims;
     let operations = match ops {
         None => Operations::UPLOAD,
         Some(ops) => ops.into_iter().fold(Operations::NONE, |all, op| {
@@ -146,7 +126,11 @@ fn reason(kind: &ErrorKind) -> String {
     match kind {
         ErrorKind::ExpiredSignature => "it has expired".to_owned(),
         ErrorKind::ImmatureSignature => "it is not valid yet".to_owned(),
-        ErrorKind::InvalidAudience => "it is meant for another server".to_owned(),
+        ErrorKind::InvalidAudience => ELSEWHERE.to_owned(),
+        ErrorKind::MissingRequiredClaim(claim) if claim == "exp" => {
+            "the claim exp is missing or no number".to_owned()
+        }
+        ErrorKind::InvalidClaimFormat(claim) => format!("the claim {claim} is no number"),
         ErrorKind::MissingRequiredClaim(claim) => format!("it lacks the claim {claim}"),
         ErrorKind::Json(_) => "its claims can't be read (sub, exp, ops, max_size)".to_owned(),
         _ => "its signature is wrong".to_owned(),

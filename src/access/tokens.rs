@@ -12,7 +12,7 @@ use crate::upload::{Caller, Client, Operations, Owner, Sees};
 const SHORTEST: usize = 16;
 
 /// The tokens that are accepted, by their sums: how long a comparison takes tells nothing about a token then.
-#[derive(Default)]
+#[derive(Default, PartialEq)]
 pub(super) struct Tokens(HashMap<[u8; 32], Option<Owner>>);
 
 impl Tokens {

@@ -1,5 +1,7 @@
 //! `resumed fsck`.
 
+use std::io;
+use std::path::Path;
 use std::process::ExitCode;
 
 use super::Failure;
@@ -8,20 +10,32 @@ use crate::config::disk_options;
 use crate::store::StoreError;
 use crate::store::disk::fsck::{Finding, Tally, check};
 
-/// As fsck(8) has it: errors were corrected; errors are left.
+/// As fsck(8) has it: errors were corrected; errors are left; it could not do its work.
 const MENDED: u8 = 1;
 const LEFT: u8 = 4;
+const FAILED: u8 = 8;
 
-pub(super) fn run(args: FsckArgs) -> Result<ExitCode, Failure> {
-    let dir = args.storage.dir.data_dir.clone();
+pub(super) fn run(args: FsckArgs) -> ExitCode {
+    let (dir, repair) = (args.storage.dir.data_dir.clone(), args.repair);
     let mut say = |finding: Finding| cli::say(line(&finding));
-    let tally = check(&dir, disk_options(args.storage), args.repair, &mut say).map_err(Failure::dir(&dir))?;
-    cli::say(summary(&tally, args.repair));
-    Ok(match tally.faults - tally.mended {
+    let tally = match check(&dir, disk_options(args.storage), repair, &mut say) {
+        Ok(tally) => tally,
+        Err(error) => return cli::complain_with(FAILED, &failure(&dir, error)),
+    };
+    cli::say(summary(&tally, repair));
+    match tally.faults - tally.mended {
         0 if tally.faults == 0 => ExitCode::SUCCESS,
         0 => ExitCode::from(MENDED),
         _ => ExitCode::from(LEFT),
-    })
+    }
+}
+
+fn failure(dir: &Path, error: io::Error) -> Failure {
+    match error.kind() {
+        // Looking alone disturbs nobody.
+        io::ErrorKind::ResourceBusy => Failure::InUse(dir.display().to_string(), error),
+        _ => Failure::dir(dir)(error),
+    }
 }
 
 fn line(finding: &Finding) -> String {

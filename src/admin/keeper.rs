@@ -1,6 +1,6 @@
 //! Who removes uploads: the daemon that uses the data directory, or this process when there is none.
 
-use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -48,9 +48,8 @@ impl Keeper {
     /// Finds out who it is.
     pub(super) fn of(storage: StorageArgs) -> Result<Self, Failure> {
         let dir = storage.dir.data_dir.clone();
-        if !dir.join("uploads").is_dir() {
-            return Err(Failure::dir(&dir)(io::ErrorKind::NotFound.into()));
-        }
+        // A directory that is none is told as that, in the system's words.
+        drop(std::fs::read_dir(dir.join("uploads")).map_err(Failure::dir(&dir))?);
         match in_dir(&dir, |path| UnixStream::connect(path)) {
             Ok(_) => return Ok(Self::Daemon(dir)),
             // A daemon that was killed leaves its socket behind.

@@ -71,7 +71,7 @@ fn row(view: &View, now: Timestamp) -> [String; 6] {
         view.state.to_owned(),
         view.progress(),
         when(view.modified, "?"),
-        when(view.expires, if view.state == "damaged" { "?" } else { "never" }),
+        when(view.expires, view.expires_otherwise()),
         printable(view.filename.as_deref().or(view.problem.as_deref()).unwrap_or("-")),
     ]
 }

@@ -33,7 +33,10 @@ fn lines(view: &View, now: Timestamp) -> String {
     lines.push(("bytes", Some(view.progress())));
     lines.push(("created", moment(view.created)));
     lines.push(("last byte", moment(view.modified)));
-    lines.push(("expires", moment(view.expires).or_else(|| view.created.map(|_| "never".to_owned()))));
+    lines.push((
+        "expires",
+        moment(view.expires).or_else(|| view.created.map(|_| view.expires_otherwise().to_owned())),
+    ));
     lines.push(("finished file", view.file.as_deref().map(|file| format!("files/{file}"))));
     lines.push((
         "lies at",

@@ -25,8 +25,10 @@ pub(super) struct View {
     pub(super) created: Option<Timestamp>,
     /// When its last byte came.
     pub(super) modified: Option<Timestamp>,
-    /// null: never.
+    /// null: never, unless it goes with its parts.
     pub(super) expires: Option<Timestamp>,
+    /// A final upload that is being put together: it goes when they do.
+    pub(super) expires_with_parts: bool,
     /// The finished file, below files/.
     pub(super) file: Option<String>,
     /// The parts of a final upload.
@@ -53,6 +55,7 @@ impl View {
                 created: None,
                 modified: None,
                 expires: None,
+                expires_with_parts: false,
                 file: None,
                 parts: Vec::new(),
                 path,
@@ -72,6 +75,7 @@ impl View {
                 created: Some(upload.created),
                 modified: Some(upload.modified),
                 expires: upload.expiry(),
+                expires_with_parts: upload.state == State::Assembling,
                 file: match &upload.state {
                     State::Complete { file, .. } => file.clone(),
                     _ => None,
@@ -83,6 +87,15 @@ impl View {
                 path,
                 problem: None,
             },
+        }
+    }
+
+    /// When it expires where no moment is known for it.
+    pub(super) fn expires_otherwise(&self) -> &'static str {
+        match self.state {
+            "damaged" => "?",
+            _ if self.expires_with_parts => "with its parts",
+            _ => "never",
         }
     }
 

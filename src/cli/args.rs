@@ -79,7 +79,7 @@ pub struct ServingArgs {
     #[arg(long, value_name = "ADDR", env = "RESUMED_LISTEN", value_delimiter = ',')]
     #[arg(default_value = "127.0.0.1:8080")]
     pub listen: Vec<ListenAddr>,
-    /// For /healthz, /readyz and /metrics; same: where uploads are
+    /// Where /healthz, /readyz and /metrics are, for everybody who reaches it; same: where uploads are; repeatable
     #[arg(long, value_name = "ADDR", env = "RESUMED_ADMIN_LISTEN", value_delimiter = ',')]
     pub admin_listen: Vec<AdminAddr>,
     /// PEM file of the certificate and its chain, or credential:NAME of systemd; TCP is encrypted then
@@ -138,7 +138,7 @@ pub struct UploadArgs {
     /// Remove an unfinished upload this long after its last byte, such as 90m or 7d, or never
     #[arg(long, value_name = "TIME", env = "RESUMED_EXPIRE_AFTER", default_value = "24h")]
     pub expire_after: ExpireAfter,
-    /// Check a digest that a client sends with its chunks before the file is published
+    /// Check the digest that chunks bring before the file is published
     #[arg(long, env = "RESUMED_VERIFY", value_parser = parse_switch)]
     pub verify: bool,
     /// Do not hand out finished uploads
@@ -159,7 +159,7 @@ pub struct AccessArgs {
     /// File of bearer tokens (lines of OWNER TOKEN), or credential:NAME
     #[arg(long, value_name = "FILE", env = "RESUMED_TOKEN_FILE")]
     pub token_file: Option<SecretFile>,
-    /// File of a key that permits (JWT) are signed with; repeatable
+    /// File of a key that permits (JWT) are checked with: a public key in PEM form or a secret, or credential:NAME; repeatable
     #[arg(long, value_name = "FILE", env = "RESUMED_PERMIT_KEY", value_delimiter = ',')]
     pub permit_key: Vec<SecretFile>,
     /// Take only permits for this audience
@@ -174,7 +174,7 @@ pub struct ResumableArgs {
     /// Path that takes chunks, or none
     #[arg(long, value_name = "PATH", env = "RESUMED_RESUMABLE_PATH", default_value = "/resumable_upload")]
     pub resumable_path: ResumablePath,
-    /// Prefix of the parameters' names, beside resumable, flow and none
+    /// Prefix of parameters' names, beside resumable, flow and none
     #[arg(long, value_name = "PREFIX", env = "RESUMED_RESUMABLE_PREFIX")]
     pub resumable_prefix: Option<String>,
     /// Tell users apart by header:NAME, cookie:NAME or query:NAME
@@ -207,11 +207,11 @@ pub struct BrowserArgs {
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Limits")]
 pub struct LimitArgs {
-    /// Longest time for the head of a request
+    /// Longest time for the head of a request, and for a connection without any
     #[arg(long, value_name = "TIME", env = "RESUMED_HEADER_TIMEOUT", value_parser = parse_timeout)]
     #[arg(default_value = "10s")]
     pub header_timeout: Duration,
-    /// Longest pause in a body before it is interrupted
+    /// Longest pause in a request's body
     #[arg(long, value_name = "TIME", env = "RESUMED_IDLE_TIMEOUT", value_parser = parse_timeout)]
     #[arg(default_value = "60s")]
     pub idle_timeout: Duration,
@@ -223,13 +223,13 @@ pub struct LimitArgs {
     #[arg(long, value_name = "N", env = "RESUMED_MAX_CONNECTIONS", value_parser = parse_connections)]
     #[arg(default_value = "10000")]
     pub max_connections: u32,
-    /// The same for each address, but this machine's and trusted proxies', or none
+    /// Most connections open at once from one address, or none; this machine's and trusted proxies' are not counted
     #[arg(long, value_name = "N", env = "RESUMED_MAX_CONNECTIONS_PER_PEER", default_value = "256")]
     pub max_connections_per_peer: PeerLimit,
-    /// Most uploads that each client creates in a minute
+    /// Most uploads that each client creates in a minute, or none
     #[arg(long, value_name = "N", env = "RESUMED_MAX_CREATIONS_PER_CLIENT", default_value = "none")]
     pub max_creations_per_client: PeerLimit,
-    /// Most requests of each client adding bytes
+    /// Most requests of each client that add bytes at once, or none
     #[arg(long, value_name = "N", env = "RESUMED_MAX_APPENDS_PER_CLIENT", default_value = "none")]
     pub max_appends_per_client: PeerLimit,
     /// Longest wait for running requests when stopping

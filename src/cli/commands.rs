@@ -139,7 +139,8 @@ pub struct ExpireArgs {
 
 /// `resumed fsck`.
 #[derive(Debug, Clone, clap::Args)]
-#[command(after_help = "Exit code: 0 nothing is wrong, 1 all of it was mended, 4 something is left.\n\
+#[command(after_help = "Exit code: 0 nothing is wrong, 1 all of it was mended, 4 something is left,\n\
+                        8 it could not look, or could not begin to mend.\n\
                         Without --repair a running daemon is not disturbed; what it has in hand is left out.")]
 pub struct FsckArgs {
     /// Mend what can be mended; the daemon must not run

@@ -2,19 +2,26 @@
 
 use std::ffi::OsString;
 
-use clap::CommandFactory as _;
+use clap::{Command, CommandFactory as _};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 
 use super::args::CommandLine;
 use super::help::{GLUE, with_notes};
 
-const SIGNALS: [(&str, &str); 1] = [(
-    "TERM, INT",
-    "No new connections. Running uploads stop at the next batch, what came is durable, their clients hear 503 with \
-     Retry-After and go on after the restart. After --shutdown-timeout, or at a second signal, the daemon exits at once; \
-     nothing that was acknowledged is lost.",
-)];
+const SIGNALS: [(&str, &str); 2] = [
+    (
+        "HUP",
+        "Reads the settings again, and the files that they name. What needs a restart is named in the log; settings that \
+         are wrong change nothing.",
+    ),
+    (
+        "TERM, INT",
+        "No new connections. Running uploads stop at the next batch, what came is durable, their clients hear 503 with \
+         Retry-After and go on after the restart. After --shutdown-timeout, or at a second signal, the daemon exits at \
+         once; nothing that was acknowledged is lost.",
+    ),
+];
 
 const FILES: [(&str, &str); 6] = [
     (
@@ -31,11 +38,12 @@ const FILES: [(&str, &str); 6] = [
     ("DATA-DIR/damaged/", "What resumed fsck --repair has put aside. Nobody misses it but you."),
 ];
 
-const EXIT_STATUS: [(&str, &str); 4] = [
+const EXIT_STATUS: [(&str, &str); 5] = [
     ("0", "It went well. For fsck: nothing is wrong."),
     ("1", "It did not; standard error says why in one line. For fsck: all that was wrong was mended."),
     ("2", "A flag, a variable or the settings file is wrong; standard error names it."),
     ("4", "fsck found something, and left it."),
+    ("8", "fsck could not look, or could not begin to mend."),
 ];
 
 /// The page as roff.
@@ -57,6 +65,7 @@ fn write(page: &mut Vec<u8>) -> std::io::Result<()> {
     man.render_name_section(page)?;
     man.render_synopsis_section(page)?;
     man.render_description_section(page)?;
+    after(page, &command)?;
     man.render_options_section(page)?;
     for command in command.get_subcommands().filter(|command| command.get_name() != "help") {
         section(page, &format!("resumed {}", command.get_name()).to_uppercase(), |roff| {
@@ -74,11 +83,8 @@ fn write(page: &mut Vec<u8>) -> std::io::Result<()> {
                 };
                 tagged(roff, &flag, &(arg.get_help().map(ToString::to_string).unwrap_or_default() + "."));
             }
-            if let Some(more) = command.get_after_help() {
-                roff.control("PP", []);
-                roff.text([roman(more.to_string().replace('\n', " "))]);
-            }
         })?;
+        after(page, command)?;
     }
     for (name, entries) in
         [("SIGNALS", &SIGNALS[..]), ("FILES", &FILES[..]), ("EXIT STATUS", &EXIT_STATUS[..])]
@@ -86,6 +92,15 @@ fn write(page: &mut Vec<u8>) -> std::io::Result<()> {
         section(page, name, |roff| entries.iter().for_each(|(tag, text)| tagged(roff, tag, text)))?;
     }
     man.render_version_section(page)
+}
+
+/// What stands below a command's flags in its help.
+fn after(page: &mut Vec<u8>, command: &Command) -> std::io::Result<()> {
+    let Some(more) = command.get_after_help() else { return Ok(()) };
+    let mut roff = Roff::new();
+    roff.control("PP", []);
+    roff.text([roman(more.to_string().replace('\n', " "))]);
+    roff.to_writer(page)
 }
 
 fn section(page: &mut Vec<u8>, name: &str, fill: impl FnOnce(&mut Roff)) -> std::io::Result<()> {

@@ -1,11 +1,13 @@
 //! What is wrong, in one line that names what to change and says what is allowed.
 
+use std::ffi::OsString;
+
 use clap::{
-    Error,
+    Command, CommandFactory as _, Error,
     error::{ContextKind, ContextValue, ErrorKind},
 };
 
-use super::{Farewell, Reason, origin::Origins};
+use super::{Farewell, Reason, args::CommandLine, origin::Origins};
 use crate::config::ConfigError;
 
 /// The line about two settings that contradict each other.
@@ -14,21 +16,26 @@ pub(super) fn of_config(error: &ConfigError, origins: &Origins<'_>) -> String {
 }
 
 /// What clap found: help that was asked for, or a mistake.
-pub(super) fn of_clap(error: &Error, origins: &Origins<'_>) -> Farewell {
+pub(super) fn of_clap(error: &Error, origins: &Origins<'_>, argv: &[OsString]) -> Farewell {
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Farewell(Reason::Asked(error.render())),
-        _ => Farewell::wrong(line(error, origins)),
+        _ => Farewell::wrong(line(error, origins, argv)),
     }
 }
 
-fn line(error: &Error, origins: &Origins<'_>) -> String {
+fn line(error: &Error, origins: &Origins<'_>, argv: &[OsString]) -> String {
+    let all = CommandLine::command();
+    let command = argv.get(1).and_then(|word| all.find_subcommand(word));
     let arg = text(error, ContextKind::InvalidArg);
     let flag = flag(arg);
     let value = text(error, ContextKind::InvalidValue);
     let name = || origins.name(&flag.trim_start_matches('-').replace('-', "_"), Some(value));
     match error.kind() {
-        ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand => unknown(error, arg),
-        ErrorKind::ArgumentConflict => conflict(error, flag),
+        ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand => match command {
+            Some(command) => unknown_to(command, &all, error, flag),
+            None => unknown(error, arg),
+        },
+        ErrorKind::ArgumentConflict => conflict(&all, error, flag),
         // Some commands are nothing without what they are about.
         ErrorKind::MissingRequiredArgument => {
             format!("{}: is missing; see the command's --help", arg.trim_matches(['<', '>', '.']))
@@ -78,9 +85,32 @@ fn unknown(error: &Error, arg: &str) -> String {
     }
 }
 
-fn conflict(error: &Error, flag: &str) -> String {
+/// A flag or a word that a command does not take.
+fn unknown_to(command: &Command, all: &Command, error: &Error, flag: &str) -> String {
+    let (name, shown) = (command.get_name(), flag.escape_debug());
+    if !flag.starts_with('-') {
+        let problem = match command.get_positionals().next() {
+            Some(_) => "is one too many".to_owned(),
+            None => format!("{name} takes nothing but flags"),
+        };
+        return format!("{shown}: {problem}; see resumed {name} --help");
+    }
+    // What is a setting elsewhere was not mistyped.
+    let is_setting = all.get_arguments().any(|arg| arg.get_long() == flag.strip_prefix("--"));
+    match text(error, ContextKind::SuggestedArg) {
+        suggested if !suggested.is_empty() && !is_setting => {
+            format!("{shown}: unknown flag; did you mean {suggested}?")
+        }
+        _ => format!("{shown}: {name} has no such flag; see resumed {name} --help"),
+    }
+}
+
+fn conflict(all: &Command, error: &Error, flag: &str) -> String {
     match text(error, ContextKind::InvalidSubcommand) {
         "" => format!("{flag}: is given twice; give it once"),
+        word if all.find_subcommand(word).is_none() => {
+            format!("{}: unknown command; see resumed --help", word.escape_debug())
+        }
         command => format!("{command}: comes before its flags; write resumed {command} [OPTIONS]"),
     }
 }

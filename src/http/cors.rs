@@ -10,16 +10,14 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue, Method};
 
-use crate::config::CorsPolicy;
+use crate::config::{Config, Scope};
 
 const METHODS: HeaderValue = HeaderValue::from_static("POST, HEAD, PATCH, DELETE, OPTIONS, GET, PUT");
 
 /// Request headers of the clients in use, beyond those that need no permission.
-const REQUEST_HEADERS: HeaderValue = HeaderValue::from_static(
-    "Authorization, Cache-Control, Content-Type, If-Match, If-None-Match, If-Range, Range, Tus-Resumable, \
+const REQUEST_HEADERS: &str = "Authorization, Cache-Control, Content-Type, If-Match, If-None-Match, If-Range, Range, Tus-Resumable, \
      Upload-Checksum, Upload-Concat, Upload-Defer-Length, Upload-Length, Upload-Metadata, Upload-Offset, \
-     X-HTTP-Method-Override, X-Request-ID, X-Requested-With",
-);
+     X-HTTP-Method-Override, X-Request-ID, X-Requested-With";
 
 const EXPOSED: HeaderValue = HeaderValue::from_static(
     "Accept-Ranges, Content-Disposition, Content-Length, Content-Range, ETag, Location, Retry-After, \
@@ -38,8 +36,18 @@ pub(super) fn is_preflight(method: &Method, headers: &HeaderMap) -> bool {
         && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
 }
 
-/// Adds to an answer what the policy says to the request's origin.
-pub(super) fn apply(policy: &CorsPolicy, request: &HeaderMap, preflight: bool, answer: &mut HeaderMap) {
+/// Those, and the one that tells users apart if the settings name one.
+fn request_headers(config: &Config) -> HeaderValue {
+    let with_scope = match &config.resumable.scope {
+        Some(Scope::Header(name)) => HeaderValue::try_from(format!("{REQUEST_HEADERS}, {name}")).ok(),
+        _ => None,
+    };
+    with_scope.unwrap_or(HeaderValue::from_static(REQUEST_HEADERS))
+}
+
+/// Adds to an answer what the settings say to the request's origin.
+pub(super) fn apply(config: &Config, request: &HeaderMap, preflight: bool, answer: &mut HeaderMap) {
+    let policy = &config.cors;
     let any = policy.allows_any();
     if !any {
         answer.append(VARY, HeaderValue::from_static("Origin"));
@@ -57,7 +65,7 @@ pub(super) fn apply(policy: &CorsPolicy, request: &HeaderMap, preflight: bool, a
     }
     if preflight {
         answer.insert(ACCESS_CONTROL_ALLOW_METHODS, METHODS);
-        answer.insert(ACCESS_CONTROL_ALLOW_HEADERS, REQUEST_HEADERS);
+        answer.insert(ACCESS_CONTROL_ALLOW_HEADERS, request_headers(config));
         answer.insert(ACCESS_CONTROL_MAX_AGE, MAX_AGE);
     } else {
         answer.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);

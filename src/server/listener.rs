@@ -12,6 +12,7 @@ use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use super::StartError;
 use super::passed::PassedListener;
 use crate::config::ListenAddr;
+use crate::conn::NOT_READ;
 use crate::http::Peer;
 
 /// A bound address.
@@ -111,13 +112,15 @@ impl Listener {
     }
 }
 
-/// A peer that vanished without a word while it downloads must not hold its connection for ever. (While it uploads, the
-/// limits on its pace end it.)
+/// A peer that vanished without a word while it downloads, or lives and never reads, must not hold its connection and what
+/// lies in the kernel for it for ever. (While it uploads, the limits on its pace end it.)
 fn notice_death(stream: &TcpStream) -> io::Result<()> {
     sockopt::set_socket_keepalive(stream, true)?;
     sockopt::set_tcp_keepidle(stream, Duration::from_secs(60))?;
     sockopt::set_tcp_keepintvl(stream, Duration::from_secs(15))?;
-    sockopt::set_tcp_keepcnt(stream, 4)?;
+    // tcp(7): it says when bytes that nobody takes, and questions that nobody answers, end the connection; a number of
+    // questions would mean nothing beside it.
+    sockopt::set_tcp_user_timeout(stream, u32::try_from(NOT_READ.as_millis()).unwrap_or(u32::MAX))?;
     Ok(())
 }
 
@@ -148,4 +151,19 @@ fn unix(path: &Path) -> io::Result<Listener> {
         std::fs::remove_file(path)?;
     }
     Ok(Listener::Unix(UnixListener::bind(path)?, UnixPlace::Ours(SocketFile(path.to_owned()))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn who_never_reads_is_not_waited_for_for_ever() {
+        let listener = tcp(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
+        let Listener::Tcp(_, address) = &listener else { unreachable!() };
+        let _client = TcpStream::connect(address).await.unwrap();
+        let (Stream::Tcp(stream), _) = listener.accept().await.unwrap() else { unreachable!() };
+        assert_eq!(sockopt::tcp_user_timeout(&stream).unwrap(), 300_000);
+        assert!(sockopt::socket_keepalive(&stream).unwrap());
+    }
 }

@@ -14,7 +14,7 @@ use crate::http::{Admission, Peer, network};
 /// Connections of crowded addresses that are told so at once; more are closed without a word.
 const REFUSALS: usize = 64;
 
-/// Places of the admin's listeners.
+/// Places of those who watch, and of the admin's commands.
 const FOR_ADMIN: u32 = 64;
 
 /// The places for connections. Clones are the same places.

@@ -62,7 +62,12 @@ impl Reload {
             }
             let (was, is) = (before.shown(), setting.shown());
             if is_fixed(before, setting) {
-                tracing::warn!("{} needs a restart: {was} stays in force, not {is}", setting.key);
+                match before.value {
+                    Some(_) => {
+                        tracing::warn!("{} needs a restart: {was} stays in force until then", setting.key)
+                    }
+                    None => tracing::warn!("{} needs a restart: it is not set until then", setting.key),
+                }
                 // So that it is said again the next time.
                 *setting = before.clone();
             } else {
@@ -75,6 +80,9 @@ impl Reload {
             && tls.replace(pair)
         {
             tracing::info!("new connections get another certificate now");
+        }
+        if !access.is_same(&app.access) {
+            tracing::info!("tokens and keys were read again");
         }
         self.log.set_filter(&config.log.filter);
         self.places.set_limits(&config);

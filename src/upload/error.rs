@@ -50,10 +50,10 @@ pub enum UploadError {
         /// Where the client thought the upload ends.
         given: u64,
     },
-    /// Larger than this server takes.
-    #[error("the upload is larger than the {max} bytes that this server takes")]
+    /// Larger than this server takes, or than the caller may make it.
+    #[error("the upload is larger than the {max} bytes that are allowed")]
     TooLarge {
-        /// The server's limit in bytes.
+        /// The lower limit of the two, in bytes.
         max: u64,
     },
     /// The body would pass the upload's length.

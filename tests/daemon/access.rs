@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::support::daemon::{Daemon, refusal};
 use crate::support::data_dir::DataDir;
 use crate::support::wire::Answer;
-use crate::support::{bytes, filename};
+use crate::support::{base64, bytes, eventually, filename};
 
 const ALICE: &str = "alice-0123456789abcdef";
 const BOB: &str = "bob-0123456789abcdef";
@@ -221,6 +221,11 @@ fn base64_url(bytes: &[u8]) -> String {
     base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)
 }
 
+fn base64_decoded(text: &str) -> Vec<u8> {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD.decode(text).unwrap()
+}
+
 #[test]
 fn a_refusal_says_what_to_do_and_changes_nothing() {
     let daemon = guarded(&[]);
@@ -281,7 +286,8 @@ fn a_permit_limits_the_size() {
     let large = permit(json!({ "sub": "alice", "exp": at(300), "max_size": 5000 }));
     let base = daemon.base().to_owned();
     let code = "ERR_MAX_SIZE_EXCEEDED";
-    ask(&daemon, &small, "POST", &base, "Upload-Length: 11", b"").expect_code(413, code);
+    let refused = ask(&daemon, &small, "POST", &base, "Upload-Length: 11", b"").expect_code(413, code);
+    assert!(refused.text().contains("larger than the 10 bytes that are allowed"), "{}", refused.text());
     ask(&daemon, &small, "POST", &base, "Upload-Length: 10", b"").expect(201);
     ask(&daemon, &large, "POST", &base, "Upload-Length: 1001", b"").expect_code(413, code);
     let part = create(&daemon, &small, "Upload-Defer-Length: 1\nUpload-Concat: partial");
@@ -342,6 +348,79 @@ fn permits_are_signed_by_public_keys_too() {
 }
 
 #[test]
+fn a_public_key_in_another_form_is_no_secret() {
+    let data = DataDir::new();
+    let dir = data.beside("keys");
+    fs::create_dir_all(&dir).unwrap();
+    let (_, path) = key_pair(&dir, &["EC", "-pkeyopt", "ec_paramgen_curve:P-256"]);
+    let pem = fs::read_to_string(&path).unwrap();
+    let lines: Vec<&str> = pem.lines().filter(|line| !line.starts_with('-')).collect();
+    let line = lines.concat();
+    let der = base64_decoded(&line);
+    let hex: Vec<String> = der.iter().map(|byte| format!("{byte:02X}")).collect();
+    let frame = "is a public key without its frame; put it between -----BEGIN PUBLIC KEY----- and \
+                 -----END PUBLIC KEY-----";
+    let ssh = "AAAAC3NzaC1lZDI1NTE5AAAAIHVwbG9hZHNhcmVyZXN1bWVkd2hlcmV0aGV5c3RvcHBlZA==";
+    let key = data.beside("key");
+    for (text, says) in [
+        (line.clone().into_bytes(), frame),
+        (format!("{line}\n").into_bytes(), frame),
+        (format!("{}\r\n", lines.join("\r\n")).into_bytes(), frame),
+        (format!("\"{line}\"").into_bytes(), frame),
+        (line.trim_end_matches('=').as_bytes().to_vec(), frame),
+        (base64_url(&der).into_bytes(), frame),
+        (hex.concat().into_bytes(), frame),
+        (hex.join(":").to_lowercase().into_bytes(), frame),
+        (der, frame),
+        (base64(&pem).into_bytes(), "is a key in PEM form in an encoding of its own; decode it once"),
+        (ssh.as_bytes().to_vec(), "is a public key of OpenSSH; give one in PEM form"),
+    ] {
+        fs::write(&key, &text).unwrap();
+        let (code, said) = refusal(&data, &["--permit-key", key.to_str().unwrap()]);
+        assert_eq!(code, Some(1), "{said}");
+        assert!(
+            said.trim_end().ends_with(&format!("key: {says}")),
+            "{}: {said}",
+            String::from_utf8_lossy(&text)
+        );
+    }
+}
+
+#[test]
+fn a_permit_that_is_not_accepted_says_what_is_odd_about_it() {
+    let daemon = guarded(&[]);
+    let with = |name: &str, value: Value| {
+        let mut claims = json!({ "sub": "alice", "exp": at(300) });
+        claims[name] = value;
+        permit(claims)
+    };
+    let mut critical = Header::new(Algorithm::HS256);
+    critical.crit = Some(vec!["b64".to_owned()]);
+    let claims = json!({ "sub": "alice", "exp": at(300) });
+    let critical = encode(&critical, &claims, &EncodingKey::from_secret(SECRET)).unwrap();
+    create(&daemon, &with("aud", Value::Null), "Upload-Length: 5");
+    let elsewhere = "it is meant for another server";
+    for (permit, says) in [
+        (critical, "it demands in its header (crit) what is not known here"),
+        (with("aud", json!("uploads")), elsewhere),
+        (with("aud", json!(["uploads"])), elsewhere),
+        (with("aud", json!([])), elsewhere),
+        (with("aud", json!(5)), elsewhere),
+        (with("aud", json!({ "is": "uploads" })), elsewhere),
+        (with("exp", json!("2100-01-01")), "the claim exp is missing or no number"),
+        (with("exp", Value::Null), "the claim exp is missing or no number"),
+        (permit(json!({ "sub": "alice" })), "the claim exp is missing or no number"),
+        (with("nbf", json!("2000-01-01")), "the claim nbf is no number"),
+        (with("nbf", json!(at(300))), "it is not valid yet"),
+        (with("sub", json!("")), "it lacks the claim sub"),
+    ] {
+        let answer = ask(&daemon, &permit, "POST", daemon.base(), "Upload-Length: 5", b"");
+        let text = answer.expect_code(401, "ERR_UNAUTHORIZED").text();
+        assert!(text.ends_with(&format!("is not accepted: {says}\n")), "{says}: {text}");
+    }
+}
+
+#[test]
 fn tokens_are_read_again_on_request() {
     let daemon = guarded(&[]);
     let upload = create(&daemon, ALICE, "Upload-Length: 5");
@@ -353,8 +432,18 @@ fn tokens_are_read_again_on_request() {
     fs::write(&tokens, "alice a-new-token-0123456789\n").unwrap();
     daemon.signal(Signal::HUP);
     daemon.wait_for_log("reloaded changed=0");
+    assert_eq!(daemon.log().matches("tokens and keys were read again").count(), 1, "{}", daemon.log());
     ask(&daemon, ALICE, "HEAD", &upload, "", b"").expect(401);
     ask(&daemon, "a-new-token-0123456789", "HEAD", &upload, "", b"").expect(200);
+
+    let reloaded = || daemon.log().matches("reloaded changed=0").count();
+    daemon.signal(Signal::HUP);
+    eventually("it is read again", || reloaded() == 2);
+    fs::write(daemon.beside("secret"), b"another-secret-of-32-or-more-characters").unwrap();
+    daemon.signal(Signal::HUP);
+    eventually("it is read again", || reloaded() == 3);
+    // Said when they were other ones, and only then.
+    assert_eq!(daemon.log().matches("tokens and keys were read again").count(), 2, "{}", daemon.log());
 }
 
 #[test]
@@ -423,10 +512,20 @@ fn the_page_is_for_everybody_also_where_it_lives_among_the_uploads() {
 }
 
 #[test]
-fn figures_beside_uploads_are_for_those_who_have_a_token() {
+fn figures_beside_uploads_are_for_those_who_may_do_everything() {
     let daemon = guarded(&["--admin-listen", "same"]);
     daemon.ask("GET", "/metrics", "", b"").expect(401);
     ask(&daemon, ALICE, "GET", "/metrics", "", b"").expect(200);
+    // Who may upload, or nothing at all, need not know how much others do.
+    let permit_for = |ops: Value| permit(json!({ "sub": "alice", "exp": at(300), "ops": ops }));
+    let all = json!(["create", "append", "read", "delete"]);
+    for (ops, status) in
+        [(Value::Null, 403), (json!([]), 403), (json!(["create", "append", "read"]), 403), (all, 200)]
+    {
+        ask(&daemon, &permit_for(ops), "GET", "/metrics", "", b"").expect(status);
+    }
+    let refused = ask(&daemon, &permit_for(json!([])), "GET", "/metrics", "", b"");
+    refused.expect_code(403, "ERR_FORBIDDEN");
     daemon.ask("GET", "/healthz", "", b"").expect(200);
     daemon.ask("GET", "/readyz", "", b"").expect(200);
 }

@@ -87,6 +87,19 @@ fn by_default_every_origin_may_upload() {
 }
 
 #[test]
+fn the_header_that_tells_users_apart_may_be_sent() {
+    let preflight = "Origin: https://page.test\nAccess-Control-Request-Method: POST\n-Tus-Resumable";
+    let usual = Daemon::start(&[]).ask("OPTIONS", "/resumable_upload", preflight, b"").expect(204);
+    let usual = usual.header("Access-Control-Allow-Headers").unwrap().to_owned();
+    for (scope, further) in [("header:X-User", ", x-user"), ("cookie:User", ""), ("query:user", "")] {
+        let daemon = Daemon::start(&["--resumable-scope", scope]);
+        let answer = daemon.ask("OPTIONS", "/resumable_upload", preflight, b"").expect(204);
+        let allowed = answer.header("Access-Control-Allow-Headers").unwrap();
+        assert_eq!(allowed, format!("{usual}{further}"), "{scope}");
+    }
+}
+
+#[test]
 fn errors_can_be_read_by_the_page() {
     let daemon = Daemon::start(&["--max-size", "100"]);
     let upload = daemon.create("Upload-Length: 10");

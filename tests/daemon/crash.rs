@@ -363,6 +363,20 @@ fn a_second_daemon_is_kept_out_of_the_directory() {
 }
 
 #[test]
+fn a_data_directory_that_is_a_file_is_told_as_that() {
+    let data = DataDir::missing();
+    fs::write(data.path(), "notes").unwrap();
+    let (code, said) = refusal(&data, &["--listen", "127.0.0.1:0"]);
+    assert_eq!(code, Some(1), "{said}");
+    let path = data.path();
+    let path = path.display();
+    assert!(
+        said.trim_end().ends_with(&format!("can't use the data directory {path}: it is not a directory")),
+        "{said}"
+    );
+}
+
+#[test]
 fn fifty_uploads_of_one_name_at_once_are_fifty_files() {
     let left = DataDir::new();
     left.leave_file("photo.jpg", b"was here first");

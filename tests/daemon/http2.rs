@@ -1,15 +1,20 @@
-//! HTTP/2 by hand, for what no client does on purpose: streams that break off.
+//! HTTP/2: what a client by the book sees, and by hand what none does on purpose: streams that break off.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::time::Instant;
+
+use http::{HeaderMap, Request};
 
 use crate::support::daemon::Daemon;
+use crate::support::data_dir::DataDir;
 use crate::support::{PATIENCE, bytes, eventually, filename};
 
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
+const PING: u8 = 6;
 const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
 const ACK: u8 = 1;
@@ -70,19 +75,39 @@ impl Http2 {
         self.frame(RST_STREAM, 0, stream, &CANCEL.to_be_bytes());
     }
 
+    /// Reads a frame: its kind, its stream and its payload. What asks for an answer gets one.
+    fn read(&mut self) -> std::io::Result<(u8, u32, Vec<u8>)> {
+        let mut head = [0; 9];
+        self.0.read_exact(&mut head)?;
+        let mut payload = vec![0; u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize];
+        self.0.read_exact(&mut payload)?;
+        let (kind, is_ack) = (head[3], head[4] & ACK != 0);
+        match kind {
+            SETTINGS if !is_ack => self.frame(SETTINGS, ACK, 0, b""),
+            PING if !is_ack => self.frame(PING, ACK, 0, &payload),
+            _ => {}
+        }
+        Ok((kind, u32::from_be_bytes([head[5], head[6], head[7], head[8]]), payload))
+    }
+
     /// Reads until the answer's head of a stream has come: its HPACK block.
     fn head_of(&mut self, stream: u32) -> Vec<u8> {
         loop {
-            let mut head = [0; 9];
-            self.0.read_exact(&mut head).unwrap();
-            let mut payload = vec![0; u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize];
-            self.0.read_exact(&mut payload).unwrap();
-            let from = u32::from_be_bytes([head[5], head[6], head[7], head[8]]);
-            if head[3] == SETTINGS && head[4] & ACK == 0 {
-                self.frame(SETTINGS, ACK, 0, b"");
-            }
-            if head[3] == HEADERS && from == stream {
+            let (kind, from, payload) = self.read().unwrap();
+            if kind == HEADERS && from == stream {
                 return payload;
+            }
+        }
+    }
+
+    /// Reads until the daemon has closed the connection.
+    fn until_closed(&mut self, what: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match self.read().map_err(|error| error.kind()) {
+                Ok(_) => assert!(Instant::now() < deadline, "{what}: still open"),
+                Err(std::io::ErrorKind::UnexpectedEof | std::io::ErrorKind::ConnectionReset) => return,
+                Err(error) => panic!("{what}: still open: {error}"),
             }
         }
     }
@@ -137,4 +162,122 @@ fn a_stream_that_is_reset_after_its_last_byte_is_settled() {
         });
         assert!(daemon.files()[&name] == body, "the bytes are the client's");
     }
+}
+
+/// Asks by a client that ends the connection at the first thing that RFC 9113 forbids. An error is what it found.
+fn ask(
+    daemon: &Daemon,
+    method: &str,
+    path: &str,
+    fields: &str,
+) -> Result<(u16, HeaderMap, Vec<u8>), h2::Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let socket = tokio::net::TcpStream::connect(daemon.address()).await.unwrap();
+        let (mut client, connection) = h2::client::handshake(socket).await?;
+        tokio::spawn(connection);
+        let mut request = Request::builder().method(method).uri(format!("http://upload.test{path}"));
+        for (name, value) in fields.lines().map(|line| line.split_once(": ").unwrap()) {
+            request = request.header(name, value);
+        }
+        let (answer, _) = client.send_request(request.body(()).unwrap(), true)?;
+        let (head, mut pieces) = answer.await?.into_parts();
+        let mut body = Vec::new();
+        while let Some(piece) = pieces.data().await {
+            body.extend(piece?);
+        }
+        Ok((head.status.as_u16(), head.headers, body))
+    })
+}
+
+#[test]
+fn an_answer_to_head_has_no_body_whatever_it_says() {
+    let data = DataDir::new();
+    let tokens = data.beside("tokens");
+    std::fs::write(&tokens, "alice alice-0123456789abcdef\n").unwrap();
+    let guarded = Daemon::start_on(data, &["--token-file", tokens.to_str().unwrap()]);
+    let open = Daemon::start(&["--admin-listen", "same"]);
+    let whole = open.upload(&filename("a.txt"), b"hello");
+    let gone = "/files/00112233445566778899aabbccddeeff";
+    let tus = "tus-resumable: 1.0.0";
+    // (daemon, path, fields, status, whether a length is told)
+    for (daemon, path, fields, status, has_length) in [
+        (&open, gone, tus, 404, true),
+        (&open, whole.as_str(), "", 412, true),
+        (&open, whole.as_str(), tus, 200, true),
+        (&open, "/files/", tus, 405, true),
+        (&open, "/nowhere", "", 404, true),
+        (&open, "/", "", 200, true),
+        (&open, "/config.json", "", 200, true),
+        (&open, "/healthz", "", 200, true),
+        (&open, "/metrics", "", 200, true),
+        (&open, &open.create("Upload-Length: 5"), tus, 200, false),
+        (&guarded, gone, tus, 401, true),
+    ] {
+        let (code, head, body) =
+            ask(daemon, "HEAD", path, fields).unwrap_or_else(|error| panic!("{path}: {error}"));
+        assert_eq!((code, body.as_slice()), (status, &b""[..]), "{path}");
+        assert_eq!(head.contains_key("content-length"), has_length, "{path}: {head:?}");
+        // Over HTTP/1.1 it is the same.
+        let answer = daemon.ask("HEAD", path, if fields.is_empty() { "-Tus-Resumable" } else { fields }, b"");
+        assert_eq!(answer.expect(status).header("content-length").is_some(), has_length, "{path}");
+    }
+    let length = ask(&open, "HEAD", &whole, tus).unwrap().1["content-length"].clone();
+    assert_eq!(length, "5", "of what GET would bring");
+}
+
+#[test]
+fn a_head_that_is_meant_or_not_is_framed_by_the_method_on_the_line() {
+    let daemon = Daemon::start(&[]);
+    let whole = daemon.upload(&filename("a.txt"), b"hello");
+    // (on the line, meant, status, told length, body)
+    for (method, meant, length, body) in [
+        ("GET", "HEAD", None, ""),
+        ("POST", "HEAD", None, ""),
+        ("HEAD", "GET", Some("5"), ""),
+        ("GET", "GET", Some("5"), "hello"),
+    ] {
+        let fields = format!("tus-resumable: 1.0.0\nx-http-method-override: {meant}");
+        let (status, head, read) = ask(&daemon, method, &whole, &fields)
+            .unwrap_or_else(|error| panic!("{method} as {meant}: {error}"));
+        assert_eq!((status, read.as_slice()), (200, body.as_bytes()), "{method} as {meant}");
+        let told = head.get("content-length").map(|value| value.to_str().unwrap());
+        assert_eq!(told, length, "{method} as {meant}");
+
+        let mut wire = daemon.connect();
+        for _ in 0..2 {
+            // The second answer begins where the first one ends.
+            wire.send_head(method, &whole, &fields, (method == "POST").then_some(0));
+            let answer = wire.answer().expect(200);
+            assert_eq!(answer.text(), body, "{method} as {meant}");
+            assert_eq!(answer.header("content-length"), length.or(Some("0")), "{method} as {meant}");
+        }
+    }
+}
+
+#[test]
+fn a_connection_without_a_request_ends_however_alive_it_is() {
+    let daemon = Daemon::start(&["--header-timeout", "1s", "--idle-timeout", "1h", "--min-rate", "none"]);
+    let upload = daemon.create("Upload-Length: 10");
+    let mut busy = Http2::connect(&daemon);
+    busy.patch(1, &upload, 0);
+    busy.data(1, b"hello");
+    daemon.wait_for_data(&upload, 5);
+
+    let [mut silent, mut half, mut cut, mut done] = [(); 4].map(|()| Http2::connect(&daemon));
+    half.frame(HEADERS, 0, 1, b"\x82");
+    cut.0.write_all(&[0, 0, 9, HEADERS]).unwrap();
+    done.patch(1, "/files/x", 0);
+    done.frame(DATA, END_STREAM, 1, b"");
+    done.head_of(1);
+    silent.until_closed("nothing was asked");
+    half.until_closed("half of a head");
+    cut.until_closed("half of a frame");
+    done.until_closed("the request has ended");
+
+    // This one was there before them.
+    busy.data(1, b"world");
+    busy.frame(DATA, END_STREAM, 1, b"");
+    assert_eq!(busy.head_of(1)[0], 0x80 | 9);
+    busy.until_closed("its request has ended");
 }

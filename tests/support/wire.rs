@@ -138,7 +138,7 @@ impl Wire {
         headers: &str,
         len: Option<usize>,
     ) -> io::Result<()> {
-        self.last_was_head = method == "HEAD" || headers.contains("X-HTTP-Method-Override: HEAD");
+        self.last_was_head = method == "HEAD";
         self.try_send(head(method, path, headers, len))
     }
 
