@@ -173,7 +173,7 @@ async fn answer(app: &App, entrance: Entrance, request: Request<Incoming>) -> An
     framing::fit(&mut answer, &head.method, &call.method);
 
     let is_sent = call.body.is_asked_for() || !call.headers.contains_key(EXPECT);
-    if answer.status().as_u16() >= 400 && !call.body.is_empty() && is_sent {
+    if !call.body.is_empty() && is_sent {
         // Who sends on sees a broken pipe instead of the answer. (Who waits for "100 Continue" sends nothing, and reading
         // would call for it.)
         call.body.drain().await;
