@@ -149,14 +149,19 @@ impl Params {
 
     fn number(&self, name: &'static str) -> Result<u64, Problem> {
         let text = self.text(name);
-        let spelled =
-            || self.spoken().map_or_else(|| format!("resumable{name}"), |spoken| spoken.spell(name));
         if text.is_empty() {
-            return Err(bad(format!("the parameter {} is missing", spelled())));
+            return Err(bad(format!(
+                "the parameter {} is missing (fields must stand before the file, or in the query)",
+                self.spell(name)
+            )));
         }
-        let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-        let number = digits.then(|| text.parse().ok()).flatten();
-        number.ok_or_else(|| bad(format!("the parameter {} is not a number", spelled())))
+        let wrong = || bad(format!("the parameter {} is not a whole number below 2^64", self.spell(name)));
+        whole(text).ok_or_else(wrong)
+    }
+
+    /// A parameter's name, as the page writes it.
+    pub(super) fn spell(&self, name: &str) -> String {
+        self.spoken().map_or_else(|| format!("resumable{name}"), |spoken| spoken.spell(name))
     }
 
     pub(super) fn has_chunk_number(&self) -> bool {
@@ -204,8 +209,10 @@ impl Params {
         self.text("Type")
     }
 
-    pub(super) fn total_size_text(&self) -> &str {
-        self.text("TotalSize")
+    /// For telling files apart: a number has one spelling. What is none is refused elsewhere.
+    pub(super) fn total_size(&self) -> String {
+        let text = self.text("TotalSize");
+        whole(text).map_or_else(|| text.to_owned(), |number| number.to_string())
     }
 
     pub(super) fn is_base64(&self) -> bool {
@@ -227,6 +234,11 @@ impl Params {
     }
 }
 
+/// A number in digits and nothing else.
+fn whole(text: &str) -> Option<u64> {
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
+}
+
 /// How sure it is that a field is the file's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Certainty {
@@ -240,13 +252,6 @@ pub(super) enum Certainty {
 /// name with a line end has to be the same in both.
 fn line_ends(value: &str) -> String {
     if value.contains('\r') { value.replace("\r\n", "\n").replace('\r', "\n") } else { value.to_owned() }
-}
-
-/// A parameter of somebody else's.
-pub(super) fn query_value(query: &str, name: &str) -> Option<String> {
-    form_urlencoded::parse(query.as_bytes())
-        .find(|(known, _)| known == name)
-        .map(|(_, value)| value.into_owned())
 }
 
 #[cfg(test)]
@@ -315,12 +320,13 @@ mod tests {
 
     #[test]
     fn what_is_missing_or_no_number_is_named() {
-        let read = |query| Params::read(query, None).chunks().unwrap_err().message;
+        let read = |query: &str| Params::read(query, None).chunks().unwrap_err().message;
         assert!(read("resumableChunkSize=1").contains("resumableTotalSize is missing"));
         assert!(read("flowChunkSize=1").contains("flowTotalSize is missing"));
-        assert!(
-            read("resumableChunkSize=1&resumableTotalSize=-1").contains("resumableTotalSize is not a number")
-        );
+        for odd in ["-1", "1e4", " 1", "99999999999999999999999", "18446744073709551616"] {
+            let query = format!("resumableChunkSize=1&resumableTotalSize={odd}");
+            assert!(read(&query).contains("resumableTotalSize is not a whole number below 2^64"), "{odd}");
+        }
         assert!(read("resumableChunkSize=0&resumableTotalSize=1").contains("at least 1"));
     }
 
