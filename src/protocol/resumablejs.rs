@@ -2,6 +2,7 @@
 //! parameters. There is no text of a standard; what the clients send and expect was read off their sources.
 
 mod base64_body;
+mod digest;
 mod errors;
 mod form;
 #[doc(hidden)]

@@ -214,6 +214,37 @@ fn a_form_that_never_comes_to_its_chunk_is_refused_before_it_ends() {
 }
 
 #[test]
+fn a_digest_is_heard_in_every_dialect_under_both_names() {
+    let daemon = Daemon::start(&["--verify"]);
+    // Of "hello", and of nothing.
+    let (right, wrong) = ("md5:XUFAKrxLKna5cZ2REBfFkg==", "md5:1B2M2Y8AsgTpgAmY7PhCfg==");
+    for (prefix, own) in [("resumable", "resumableDigest"), ("flow", "flowDigest"), ("", "digest")] {
+        for (n, name) in ["resumableDigest", own].into_iter().enumerate() {
+            let file = format!("{prefix}{n}");
+            let stock = one_chunk(prefix, &file, &file, "5");
+            let saying = |digest| [&borrowed(&stock)[..], &[(name, digest)]].concat();
+            let octet = daemon.ask("POST", &query(&saying(wrong)), "", b"hello");
+            assert_eq!(octet.code(), "ERR_DIGEST_MISMATCH", "{prefix:?}, {name}: {}", octet.text());
+            let answer = post(&daemon, PATH, &form(&saying(wrong), FILE, b"hello"));
+            assert_eq!(answer.code(), "ERR_DIGEST_MISMATCH", "{prefix:?}, {name}: {}", answer.text());
+            post(&daemon, PATH, &form(&saying(right), FILE, b"hello")).expect(200);
+        }
+    }
+    let flow = one_chunk("flow", "5-both", "both", "5");
+    let both = [&borrowed(&flow)[..], &[("flowDigest", right), ("resumableDigest", wrong)]].concat();
+    let answer = daemon.ask("POST", &query(&both), "", b"hello").expect(400);
+    assert!(
+        answer.text().contains("flowDigest and resumableDigest say different things"),
+        "{}",
+        answer.text()
+    );
+    let in_query = [&borrowed(&flow)[..], &[("resumableDigest", right)]].concat();
+    let in_form = [&borrowed(&flow)[..], &[("resumableDigest", wrong)]].concat();
+    let answer = post(&daemon, &query(&in_query), &form(&in_form, FILE, b"hello")).expect(400);
+    assert!(answer.text().contains("resumableDigest is given twice"), "{}", answer.text());
+}
+
+#[test]
 fn files_in_two_folders_are_two_files_whatever_their_identifier() {
     let daemon = Daemon::start(&[]);
     for (folder, content) in [("a/b", b"first"), ("ab", b"other")] {

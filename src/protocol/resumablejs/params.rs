@@ -2,15 +2,19 @@
 
 use std::collections::{HashMap, HashSet};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-
+use super::digest;
 use super::errors::bad;
 use crate::http::Problem;
-use crate::upload::{Algorithm, Checksum, Chunks};
+use crate::upload::{Checksum, Chunks};
+
+/// Resumable.js.
+const STOCK: &str = "resumable";
 
 /// Resumable.js, Flow.js, simple-uploader.
-const PREFIXES: [&str; 3] = ["resumable", "flow", ""];
+const PREFIXES: [&str; 3] = [STOCK, "flow", ""];
+
+/// The one name that no client has.
+const DIGEST: &str = "Digest";
 
 /// Their names behind the prefix.
 const NAMES: [&str; 11] = [
@@ -23,7 +27,7 @@ const NAMES: [&str; 11] = [
     "Filename",
     "RelativePath",
     "TotalChunks",
-    "Digest",
+    DIGEST,
     "ChunkFormat",
 ];
 
@@ -44,13 +48,13 @@ pub(super) struct Params {
 struct Spelling {
     prefix: String,
     values: HashMap<&'static str, String>,
-    /// A name that was said twice, and differently.
-    contradicted: Option<&'static str>,
+    /// Names that were said twice, and differently.
+    contradicted: Vec<&'static str>,
 }
 
 impl Spelling {
     fn new(prefix: String) -> Self {
-        Self { prefix, values: HashMap::new(), contradicted: None }
+        Self { prefix, values: HashMap::new(), contradicted: Vec::new() }
     }
 
     fn knows(&self, name: &str) -> Option<&'static str> {
@@ -105,7 +109,7 @@ impl Params {
         for spelling in &mut self.spellings {
             let Some(known) = spelling.knows(name) else { continue };
             if *spelling.values.entry(known).or_insert_with(|| value.clone()) != value {
-                spelling.contradicted = Some(known);
+                spelling.contradicted.push(known);
             }
         }
     }
@@ -120,9 +124,10 @@ impl Params {
     /// # Errors
     /// The form says something else than the query.
     pub(super) fn check_one_voice(&self) -> Result<(), Problem> {
-        let contradicted = self.spoken().and_then(|spoken| Some(spoken.spell(spoken.contradicted?)));
-        match contradicted {
-            Some(name) => Err(bad(format!("the parameter {name} is given twice, with two values"))),
+        let spoken = self.spoken().and_then(|spoken| Some(spoken.spell(spoken.contradicted.first()?)));
+        let mut digests = self.digest_spellings().filter(|spelling| spelling.contradicted.contains(&DIGEST));
+        match spoken.or_else(|| digests.next().map(|spelling| spelling.spell(DIGEST))) {
+            Some(name) => Err(twice(&name)),
             None => Ok(()),
         }
     }
@@ -219,19 +224,39 @@ impl Params {
         self.text("ChunkFormat").eq_ignore_ascii_case("base64")
     }
 
-    /// `resumableDigest=sha256:BASE64`: what the whole file sums to.
+    /// What the whole file sums to: `resumableDigest=sha256:BASE64`. No client sends it by itself, so pages add it, and
+    /// those of the relatives know it by its name here or make it one of their own parameters.
     pub(super) fn digest(&self) -> Result<Option<Checksum>, Problem> {
-        let text = self.text("Digest");
-        if text.is_empty() {
-            return Ok(None);
+        let mut said = None;
+        for spelling in self.digest_spellings() {
+            let text = spelling.values.get(DIGEST).map_or("", String::as_str);
+            if text.is_empty() {
+                continue;
+            }
+            let name = spelling.spell(DIGEST);
+            let digest = digest::read(text).map_err(|wrong| bad(format!("{name}{wrong}")))?;
+            match &said {
+                Some((other, earlier)) if *earlier != digest => {
+                    return Err(bad(format!("the parameters {other} and {name} say different things")));
+                }
+                _ => said = Some((name, digest)),
+            }
         }
-        let wrong =
-            || bad("resumableDigest must be an algorithm, a colon and a Base64 value, such as sha256:…");
-        let (name, value) = text.split_once(':').ok_or_else(wrong)?;
-        let algorithm = Algorithm::by_name(name).ok_or_else(wrong)?;
-        let value = STANDARD.decode(value).map_err(|_| wrong())?;
-        Checksum::new(algorithm, value).map(Some).ok_or_else(wrong)
+        Ok(said.map(|(_, digest)| digest))
     }
+
+    /// The spelling that speaks, and each in which the digest is called as Resumable.js would.
+    fn digest_spellings(&self) -> impl Iterator<Item = &Spelling> {
+        let spoken = self.spoken();
+        let others = self.spellings.iter().filter(move |spelling| {
+            spelling.prefix.ends_with(STOCK) && spoken.is_none_or(|spoken| spoken.prefix != spelling.prefix)
+        });
+        spoken.into_iter().chain(others)
+    }
+}
+
+fn twice(name: &str) -> Problem {
+    bad(format!("the parameter {name} is given twice, with two values"))
 }
 
 /// A number in digits and nothing else.
