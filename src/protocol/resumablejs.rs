@@ -95,11 +95,17 @@ async fn take(app: &App, call: &Call) -> Result<Answer, Problem> {
         let boundary =
             multipart::parameter(&content_type, "boundary").filter(|boundary| !boundary.is_empty());
         let Some(boundary) = boundary else { return Err(bad("the form's Content-Type has no boundary")) };
+        if boundary.len() > multipart::LONGEST_BOUNDARY {
+            return Err(bad(format!(
+                "the form's boundary is longer than {} bytes",
+                multipart::LONGEST_BOUNDARY
+            )));
+        }
         let form = form::read(call.body.bytes(), &boundary, query, flaw.clone()).await?;
         store(app, call, &form.params, form.pieces, None).await
     } else {
         let len = if query.is_base64() { None } else { call.body.len() };
-        let pieces = base64_body::decode_if(query.is_base64(), call.body.bytes(), flaw.clone());
+        let pieces = base64_body::decode_if(query.is_base64(), call.body.bytes(), None, flaw.clone());
         store(app, call, &query, pieces, len).await
     };
     match (stored, flaw.get()) {

@@ -127,9 +127,39 @@ impl Params {
         let spoken = self.spoken().and_then(|spoken| Some(spoken.spell(spoken.contradicted.first()?)));
         let mut digests = self.digest_spellings().filter(|spelling| spelling.contradicted.contains(&DIGEST));
         match spoken.or_else(|| digests.next().map(|spelling| spelling.spell(DIGEST))) {
-            Some(name) => Err(twice(&name)),
+            Some(name) => Err(bad(twice(&name))),
             None => Ok(()),
         }
+    }
+
+    /// A field behind the file may repeat what was said before, and nothing else: the chunk is on its way already.
+    ///
+    /// # Errors
+    /// In words.
+    pub(super) fn check_behind(&self, name: &str, value: &str) -> Result<(), String> {
+        let value = line_ends(value);
+        for (n, spelling) in self.digest_spellings().enumerate() {
+            let speaks = n == 0 && self.spoken().is_some();
+            let Some(known) = spelling.knows(name).filter(|known| speaks || *known == DIGEST) else {
+                continue;
+            };
+            match spelling.values.get(known) {
+                Some(said) if *said == value => {}
+                Some(_) => return Err(twice(name)),
+                None if value.is_empty() => {}
+                None => {
+                    return Err(format!(
+                        "the parameter {name} stands behind the file (fields must stand before it, or in the query)"
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether it is one, in any spelling.
+    pub(super) fn is_parameter(&self, name: &str) -> bool {
+        self.spellings.iter().any(|spelling| spelling.knows(name).is_some())
     }
 
     /// Whether a text field is, by its name, the chunk as a data URL: `file`, or with `fileParameterName` one that is
@@ -138,10 +168,9 @@ impl Params {
         if name.strip_prefix(self.own.as_str()) == Some("file") || name == "file" {
             return Certainty::Yes;
         }
-        let is_parameter = self.spellings.iter().any(|spelling| spelling.knows(name).is_some());
         let says_all =
             self.spoken().is_some_and(|spoken| self.in_query.contains(&spoken.spell("Identifier")));
-        if !is_parameter && says_all && !self.in_query.contains(name) {
+        if !self.is_parameter(name) && says_all && !self.in_query.contains(name) {
             Certainty::Perhaps
         } else {
             Certainty::No
@@ -255,8 +284,8 @@ impl Params {
     }
 }
 
-fn twice(name: &str) -> Problem {
-    bad(format!("the parameter {name} is given twice, with two values"))
+fn twice(name: &str) -> String {
+    format!("the parameter {name} is given twice, with two values")
 }
 
 /// A number in digits and nothing else.
