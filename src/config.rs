@@ -160,8 +160,10 @@ impl Config {
     /// Two settings contradict each other.
     pub fn from_args(args: Args) -> Result<Self, ConfigError> {
         let Args { config: _, serving, storage, uploads, access, resumable, browsers, limits, log } = args;
+        let admin = AdminConfig::check(serving.admin_listen, &serving.listen)?;
+        let chunks = resumable.resumable_path.check(&serving.base_path, &admin)?;
         Ok(Self {
-            admin: AdminConfig::check(serving.admin_listen, &serving.listen)?,
+            admin,
             listen: check_listen(serving.listen, "listen")?,
             tls: TlsFiles::check(serving.tls_cert, serving.tls_key)?,
             base_path: serving.base_path,
@@ -173,7 +175,7 @@ impl Config {
             expire_after: uploads.expire_after.0,
             verify: uploads.verify,
             resumable: ResumableConfig {
-                path: resumable.resumable_path.0,
+                path: chunks,
                 prefix: resumable.resumable_prefix,
                 scope: resumable.resumable_scope,
                 expire_after: resumable.resumable_expire_after.0,
@@ -306,5 +308,38 @@ mod tests {
         }
         assert!(config(&["--cors-credentials", "--cors-origin", "https://a.example"]).is_ok());
         assert!(config(&["--listen", "127.0.0.1:0", "--listen", "127.0.0.1:0"]).is_ok());
+    }
+
+    #[test]
+    fn chunks_have_a_path_to_themselves() {
+        const ID: &str = "00112233445566778899aabbccddeeff";
+        for flags in [
+            "--resumable-path /files/",
+            "--resumable-path /files",
+            "--resumable-path /files/x",
+            "--base-path /up --resumable-path /up",
+            "--resumable-path /config.json",
+            "--resumable-path /index.html",
+            "--resumable-path /resumable.html",
+            "--resumable-path /assets/x",
+            "--admin-listen same --resumable-path /healthz",
+            "--admin-listen same --resumable-path /metrics",
+            &format!("--base-path / --resumable-path /{ID}"),
+        ] {
+            let error = config(&flags.split(' ').collect::<Vec<_>>()).unwrap_err();
+            assert_eq!(error.flag, "resumable-path", "{flags}");
+            assert!(error.problem.contains("give another path"), "{error}");
+        }
+        for flags in [
+            "--resumable-path /filesystem",
+            "--resumable-path none",
+            "--base-path /",
+            "--base-path /up/files --resumable-path /up",
+            "--resumable-path /healthz",
+            "--resumable-path /up/config.json",
+        ] {
+            let config = config(&flags.split(' ').collect::<Vec<_>>());
+            assert!(config.is_ok(), "{flags}: {config:?}");
+        }
     }
 }

@@ -29,6 +29,7 @@ use tracing::Instrument as _;
 
 pub use self::body::{RequestBody, RequestBytes, RequestPieces, ResponseBody};
 pub use self::monitor::{Monitor, Watch};
+pub(crate) use self::page::has as page_has;
 pub use self::peer::{Peer, Reached, network};
 use self::request_id::{RequestId, X_REQUEST_ID};
 pub use self::respond::{Answer, Problem, empty};

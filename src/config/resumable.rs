@@ -2,7 +2,11 @@
 
 use std::{str::FromStr, time::Duration};
 
-use super::Invalid;
+use super::{AdminConfig, BasePath, ConfigError, Invalid};
+use crate::{
+    http::{Watch, page_has},
+    upload::UploadId,
+};
 
 /// What Resumable.js and its relatives need.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +42,32 @@ impl FromStr for ResumablePath {
             return Ok(Self(Some(text.trim_end_matches('/').to_owned())));
         }
         Err(Invalid::new("is not a path; give a path such as /resumable_upload, or none"))
+    }
+}
+
+impl ResumablePath {
+    /// Chunks have a path to themselves: whoever lived there before would not be reached any more.
+    pub(super) fn check(self, base: &BasePath, admin: &AdminConfig) -> Result<Option<String>, ConfigError> {
+        let Some(path) = self.0 else { return Ok(None) };
+        let taken = match base.strip(&path) {
+            Some("") => Some(format!("the path of tus, --base-path {base}")),
+            Some(id) if base.as_str() != "/" || UploadId::parse(id).is_ok() => {
+                Some(format!("below --base-path {base}, where uploads are"))
+            }
+            _ if page_has(&path) => Some("part of the browser page".to_owned()),
+            _ if admin.same && Watch::parse(&path).is_some() => {
+                Some("what --admin-listen same answers".to_owned())
+            }
+            _ => None,
+        };
+        match taken {
+            None => Ok(Some(path)),
+            Some(what) => {
+                let problem =
+                    format!("\"{path}\" is {what}; give another path, such as /resumable_upload, or none");
+                Err(ConfigError { flag: "resumable-path", problem })
+            }
+        }
     }
 }
 

@@ -187,7 +187,7 @@ pub enum Watch {
 }
 
 impl Watch {
-    pub(super) fn parse(path: &str) -> Option<Self> {
+    pub(crate) fn parse(path: &str) -> Option<Self> {
         match path {
             "/healthz" => Some(Self::Health),
             "/readyz" => Some(Self::Readiness),

@@ -24,8 +24,16 @@ const POLICY: HeaderValue = HeaderValue::from_static(
 /// What `/` says when the page is not in the binary.
 const WITHOUT_PAGE: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>resumed</title>\
     <h1>resumed is running</h1>\
-    <p>This binary was built without the upload page. Uploads by tus work all the same.</p>\
+    <p>This binary was built without the upload page. Uploads by tus and Resumable.js work all the same.</p>\
     <p>To get the page, install Node.js 20 or newer and build again with <code>make build</code>.</p></html>";
+
+/// Whether the page has something at a path, in this binary or in one that is built with it.
+pub(crate) fn has(path: &str) -> bool {
+    const DOCUMENTS: [&str; 4] = ["/", "/config.json", "/index.html", "/resumable.html"];
+    DOCUMENTS.contains(&path)
+        || path.starts_with("/assets/")
+        || Dist::get(path.trim_start_matches('/')).is_some()
+}
 
 /// Answers a request for the page or a part of it.
 pub(super) fn answer(app: &App, call: &Call, path: &str) -> Result<Answer, Problem> {

@@ -2,10 +2,12 @@
 //! parameters. There is no text of a standard; what the clients send and expect was read off their sources.
 
 mod base64_body;
+mod digest;
 mod errors;
 mod form;
 #[doc(hidden)]
 pub mod fuzzing;
+mod key;
 mod multipart;
 mod params;
 
@@ -14,10 +16,10 @@ use http::{HeaderValue, Method, Response, StatusCode};
 
 use self::errors::{bad, fail};
 use self::form::Flaw;
+use self::key::key;
 use self::params::Params;
-use crate::config::Scope;
 use crate::http::{Answer, App, Call, Problem, ResponseBody, empty};
-use crate::upload::{Body, ChecksumPlan, Chunk, ClientKey, Filling, Metadata, Pieces, State, Upload};
+use crate::upload::{Body, ChecksumPlan, Chunk, Filling, Metadata, Pieces, State, Upload};
 
 /// Answers a request to the chunks' path.
 ///
@@ -93,11 +95,17 @@ async fn take(app: &App, call: &Call) -> Result<Answer, Problem> {
         let boundary =
             multipart::parameter(&content_type, "boundary").filter(|boundary| !boundary.is_empty());
         let Some(boundary) = boundary else { return Err(bad("the form's Content-Type has no boundary")) };
+        if boundary.len() > multipart::LONGEST_BOUNDARY {
+            return Err(bad(format!(
+                "the form's boundary is longer than {} bytes",
+                multipart::LONGEST_BOUNDARY
+            )));
+        }
         let form = form::read(call.body.bytes(), &boundary, query, flaw.clone()).await?;
         store(app, call, &form.params, form.pieces, None).await
     } else {
         let len = if query.is_base64() { None } else { call.body.len() };
-        let pieces = base64_body::decode_if(query.is_base64(), call.body.bytes(), flaw.clone());
+        let pieces = base64_body::decode_if(query.is_base64(), call.body.bytes(), None, flaw.clone());
         store(app, call, &query, pieces, len).await
     };
     match (stored, flaw.get()) {
@@ -135,41 +143,4 @@ async fn store<B: Pieces>(
     // What a repeated chunk still brings is dropped, or its sender would see a broken pipe.
     call.body.drain_all().await;
     Ok(empty(StatusCode::OK))
-}
-
-/// Whose upload it is: the owner that the configured place of the request names, or else nobody; then the client's own
-/// name for it, and the file's. That one is part of it because Resumable.js makes its identifiers of the size and of what
-/// is left of the path without odd characters: to it, all names of two Chinese characters are one.
-fn key(app: &App, call: &Call, params: &Params) -> Result<ClientKey, Problem> {
-    let identifier = params.identifier();
-    if identifier.is_empty() {
-        return Err(bad("the parameter resumableIdentifier is missing"));
-    }
-    // Other people's uploads are not even in the way.
-    let owner = call.uploads.owner().map(|owner| ["owned", owner.as_str()]);
-    let file = [identifier, params.folder(), params.file_name()];
-    let file: Vec<&str> = owner.into_iter().flatten().chain(file).collect();
-    let Some(scope) = &app.config.resumable.scope else {
-        return Ok(ClientKey::new(["", params.total_size_text()].into_iter().chain(file)));
-    };
-    let owner = match scope {
-        Scope::Header(name) => {
-            call.headers.get(name.as_str()).and_then(|value| value.to_str().ok()).map(str::to_owned)
-        }
-        Scope::Cookie(name) => cookie(call, name),
-        Scope::Query(name) => params::query_value(&call.query, name),
-    };
-    match owner.filter(|owner| !owner.is_empty()) {
-        Some(owner) => Ok(ClientKey::new(["owner", &owner].into_iter().chain(file))),
-        None => {
-            let message = "the request does not say whose it is; this server asks for that";
-            Err(Problem::new(StatusCode::FORBIDDEN, "ERR_NO_SCOPE", message))
-        }
-    }
-}
-
-fn cookie(call: &Call, name: &str) -> Option<String> {
-    let all = call.headers.get_all(http::header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let mut pairs = all.flat_map(|list| list.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(known, _)| *known == name).map(|(_, value)| value.to_owned())
 }

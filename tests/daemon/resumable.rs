@@ -296,6 +296,72 @@ fn people_with_equal_names_are_told_apart() {
 }
 
 #[test]
+fn a_scope_is_found_among_bytes_that_are_no_ascii() {
+    let file = File::new("1-m", "m.bin", 5_000, 10_000);
+    for (scope, header, hers, still_hers, his) in [
+        ("cookie:sid", "Cookie", "name=Jörg; sid=x", "sid=x", "sid=y; name=Jörg"),
+        ("cookie:sid", "Cookie", "a=b; sid=Jörg", "sid=Jörg; name=Jürg", "sid=Jürg"),
+        ("header:X-User", "X-User", "Jörg", "Jörg", "Jürg"),
+    ] {
+        let daemon = Daemon::start(&["--resumable-scope", scope]);
+        let put = daemon.ask("POST", &file.path(1), &format!("{OCTET}\n{header}: {hers}"), file.part(1));
+        assert_eq!(put.status, 200, "{scope}, {hers}: {}", put.text());
+        daemon.ask("GET", &file.path(1), &format!("{header}: {still_hers}"), b"").expect(200);
+        daemon.ask("GET", &file.path(1), &format!("{header}: {his}"), b"").expect(204);
+    }
+    // Not even UTF-8.
+    let daemon = Daemon::start(&["--resumable-scope", "header:X-User"]);
+    let ask = |method: &str, user: &[u8]| {
+        let head = format!("{method} {} HTTP/1.1\r\nHost: x\r\nContent-Length: ", file.path(1));
+        let body = if method == "POST" { file.part(1) } else { b"" };
+        let mut wire = daemon.connect();
+        wire.send(head);
+        wire.send(format!("{}\r\nX-User: ", body.len()));
+        wire.send(user);
+        wire.send("\r\n\r\n");
+        wire.send(body);
+        wire.answer().status
+    };
+    assert_eq!(ask("POST", b"J\xf6rg"), 200);
+    let asked = [&b"J\xf6rg"[..], b"J\xfcrg", b"4af67267"].map(|user| ask("GET", user));
+    assert_eq!(asked, [200, 204, 204]);
+    let daemon = Daemon::start(&["--resumable-scope", "query:who"]);
+    let of = |user: &str| format!("{}&who={user}", file.path(1));
+    daemon.ask("POST", &of("J%F6rg"), OCTET, file.part(1)).expect(200);
+    let asked = ["J%F6rg", "J%FCrg", "J%EF%BF%BDrg", "J%25F6rg"].map(of);
+    assert_eq!(asked.map(|path| daemon.ask("GET", &path, "", b"").status), [200, 204, 204, 204]);
+}
+
+#[test]
+fn who_does_not_say_whose_it_is_hears_where_to_say_it() {
+    let file = File::new("1-n", "n.bin", 5_000, 10_000);
+    for (scope, place) in [
+        ("cookie:sid", "in the cookie sid"),
+        ("header:X-User", "in the header x-user"),
+        ("query:who", "in the query parameter who"),
+    ] {
+        let daemon = Daemon::start(&["--resumable-scope", scope]);
+        for headers in ["", "Cookie: name=Jörg; sid=\nX-User:"] {
+            let answer = daemon.ask("GET", &format!("{}&who=", file.path(1)), headers, b"");
+            let answer = answer.expect_code(403, "ERR_NO_SCOPE");
+            assert!(answer.text().contains(place), "{}", answer.text());
+        }
+    }
+}
+
+#[test]
+fn a_size_is_a_number_however_it_is_written() {
+    let daemon = Daemon::start(&[]);
+    let file = File::new("3-o", "o.bin", 30_000, 10_000);
+    let long = |number| file.path(number).replace("TotalSize=30000", "TotalSize=00030000");
+    daemon.ask("POST", &long(1), OCTET, file.part(1)).expect(200);
+    assert!(file.has(&daemon, 1));
+    file.put(&daemon, 2).expect(200);
+    daemon.ask("POST", &long(3), OCTET, file.part(3)).expect(200);
+    assert_eq!(daemon.files()["o.bin"], file.bytes);
+}
+
+#[test]
 fn hostile_names_stay_below_the_files() {
     let daemon = Daemon::start(&[]);
     for (name, stored) in [("..%2F..%2Fetc%2Fpasswd", "passwd"), ("%00%0a", "__"), ("..", "upload")] {

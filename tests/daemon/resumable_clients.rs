@@ -202,15 +202,154 @@ fn a_broken_form_is_refused_and_a_cut_one_asked_for_again() {
 fn a_form_that_never_comes_to_its_chunk_is_refused_before_it_ends() {
     let daemon = Daemon::start(&[]);
     let stock = one_chunk("resumable", "5-h", "h.txt", "5");
-    for start in ["", "--B\r\nX: ", "--B\r\nContent-Disposition: form-data; name=\"x\"\r\n\r\n"] {
+    let field = "--B\r\nContent-Disposition: form-data; name=\"x\"\r\n\r\n";
+    for (start, byte, kib, what) in [
+        ("", b'x', 65, "more than 64 KiB beside the chunk"),
+        (field, b'x', 65, "more than 64 KiB beside the chunk"),
+        ("--B\r\nX: ", b'x', 17, "a part's head has more than 16 KiB"),
+        ("--B", b' ', 2, "more than 1 KiB of white space"),
+    ] {
         let mut wire = daemon.connect();
         wire.send_head("POST", &query(&borrowed(&stock)), FORM, Some(1 << 30));
         wire.send(start);
-        wire.send(vec![b'x'; 200 * 1024]);
+        wire.send(vec![byte; kib * 1024]);
         let answer = wire.answer();
-        assert!(answer.text().contains("too much beside the chunk"), "{start:?}: {}", answer.text());
+        assert!(answer.text().contains(what), "{start:?}: {}", answer.text());
         answer.expect(400);
     }
+    let fields: Vec<_> = (0..65).map(|n| (format!("own{n}"), "x")).collect();
+    let answer = post(&daemon, &query(&borrowed(&stock)), &form(&borrowed(&fields), FILE, b"hello"));
+    assert!(answer.text().contains("more than 64 fields before its file"), "{}", answer.text());
+    let answer = answer.expect(400);
+    let boundary = "b".repeat(257);
+    let headers = format!("Content-Type: multipart/form-data; boundary={boundary}");
+    let answer_to_long = daemon.ask("POST", &query(&borrowed(&stock)), &headers, b"");
+    assert!(answer_to_long.text().contains("256 bytes"), "{}", answer_to_long.text());
+    assert_eq!((answer_to_long.status, answer.code()), (400, answer_to_long.code()));
+    assert!(daemon.uploads().is_empty());
+}
+
+#[test]
+fn what_stands_behind_the_file_may_not_contradict() {
+    let daemon = Daemon::start(&[]);
+    // The chunk, and fields behind it.
+    let behind = |fields: &[(&str, &str)]| {
+        let form = String::from_utf8(form(&[], FILE, b"hello")).unwrap();
+        let mut form = form.strip_suffix("--B--\r\n").unwrap().to_owned();
+        for (name, value) in fields {
+            form += &format!("--B\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
+        }
+        form + "--B--\r\n"
+    };
+    for (prefix, name) in [("resumable", "r.txt"), ("flow", "f.txt"), ("", "s.txt")] {
+        let stock = one_chunk(prefix, name, name, "5");
+        let path = query(&borrowed(&stock));
+        let spelled = stock[0].0.as_str();
+        let digest = format!("{}igest", if prefix.is_empty() { "d" } else { "resumableD" });
+        for (field, value, what) in [
+            (spelled, "2", "is given twice, with two values"),
+            (spelled, "", "is given twice, with two values"),
+            (digest.as_str(), "md5:XUFAKrxLKna5cZ2REBfFkg==", "stands behind the file"),
+        ] {
+            let answer = post(&daemon, &path, behind(&[("own", "1"), (field, value)]).as_bytes());
+            assert!(answer.text().contains(&format!("{field} {what}")), "{field}: {}", answer.text());
+            answer.expect_code(400, "ERR_INVALID_PARAMETERS");
+            daemon.ask("GET", &path, "", b"").expect(204);
+            assert!(!daemon.files().contains_key(name), "{field}");
+        }
+        // What says the same again, and what is the page's own, is in nobody's way.
+        let same = [&borrowed(&stock)[..], &[("own", "1"), ("flowType", "")]].concat();
+        post(&daemon, &path, behind(&same).as_bytes()).expect(200);
+        assert_eq!(daemon.files()[name], b"hello");
+        // Said nowhere else, it comes too late.
+        let answer = post(&daemon, PATH, behind(&borrowed(&stock)).as_bytes()).expect(400);
+        assert!(
+            answer.text().contains("fields must stand before the file, or in the query"),
+            "{}",
+            answer.text()
+        );
+    }
+}
+
+#[test]
+fn a_digest_is_heard_in_every_dialect_under_both_names() {
+    let daemon = Daemon::start(&["--verify"]);
+    // Of "hello", and of nothing.
+    let (right, wrong) = ("md5:XUFAKrxLKna5cZ2REBfFkg==", "md5:1B2M2Y8AsgTpgAmY7PhCfg==");
+    for (prefix, own) in [("resumable", "resumableDigest"), ("flow", "flowDigest"), ("", "digest")] {
+        for (n, name) in ["resumableDigest", own].into_iter().enumerate() {
+            let file = format!("{prefix}{n}");
+            let stock = one_chunk(prefix, &file, &file, "5");
+            let saying = |digest| [&borrowed(&stock)[..], &[(name, digest)]].concat();
+            let octet = daemon.ask("POST", &query(&saying(wrong)), "", b"hello");
+            assert_eq!(octet.code(), "ERR_DIGEST_MISMATCH", "{prefix:?}, {name}: {}", octet.text());
+            let answer = post(&daemon, PATH, &form(&saying(wrong), FILE, b"hello"));
+            assert_eq!(answer.code(), "ERR_DIGEST_MISMATCH", "{prefix:?}, {name}: {}", answer.text());
+            post(&daemon, PATH, &form(&saying(right), FILE, b"hello")).expect(200);
+        }
+    }
+    let flow = one_chunk("flow", "5-both", "both", "5");
+    let both = [&borrowed(&flow)[..], &[("flowDigest", right), ("resumableDigest", wrong)]].concat();
+    let answer = daemon.ask("POST", &query(&both), "", b"hello").expect(400);
+    assert!(
+        answer.text().contains("flowDigest and resumableDigest say different things"),
+        "{}",
+        answer.text()
+    );
+    let in_query = [&borrowed(&flow)[..], &[("resumableDigest", right)]].concat();
+    let in_form = [&borrowed(&flow)[..], &[("resumableDigest", wrong)]].concat();
+    let answer = post(&daemon, &query(&in_query), &form(&in_form, FILE, b"hello")).expect(400);
+    assert!(answer.text().contains("resumableDigest is given twice"), "{}", answer.text());
+}
+
+#[test]
+fn what_is_wrong_is_said_in_the_page_s_own_words() {
+    let daemon = Daemon::start(&[]);
+    for (prefix, name, value, what) in [
+        ("flow", "flowDigest", "md5", "flowDigest must be an algorithm, a colon and a Base64 value"),
+        (
+            "flow",
+            "flowDigest",
+            "sha-256:QUJD",
+            "flowDigest: the algorithm sha-256 is not known; take sha1, sha256,",
+        ),
+        ("", "digest", "<b>:QUJD", "digest: the algorithm is not known; take sha1,"),
+        (
+            "",
+            "resumableDigest",
+            "md5:a b=",
+            "resumableDigest: the value is not Base64 (in a URL + is written %2B)",
+        ),
+        ("", "digest", "md5:QUI", "digest: the value is not Base64"),
+        ("resumable", "resumableDigest", "sha256:QUJD", "sha256 has 32 bytes, and the value has 3"),
+        (
+            "flow",
+            "flowTotalSize",
+            "99999999999999999999999",
+            "flowTotalSize is not a whole number below 2^64",
+        ),
+        ("", "chunkNumber", "1e0", "chunkNumber is not a whole number below 2^64"),
+        ("flow", "flowIdentifier", "", "the parameter flowIdentifier is missing"),
+    ] {
+        let mut stock = one_chunk(prefix, "5-w", "w.txt", "5");
+        stock.retain(|(known, _)| known != name);
+        let pairs = [&borrowed(&stock)[..], &[(name, value)]].concat();
+        let answer = daemon.ask("POST", &query(&pairs), "", b"hello");
+        assert!(answer.text().contains(what), "{name}={value}: {}", answer.text());
+        assert!(!answer.text().contains('<'), "{}", answer.text());
+        answer.expect(400);
+    }
+    let stock = one_chunk("resumable", "5-w", "w.txt", "5");
+    for (content, what) in [
+        ("hello", "the field file is neither a file nor a data URL"),
+        ("one, two", "the field file is neither a file nor a data URL"),
+        ("data:;base64", "the data URL ends too early"),
+    ] {
+        let body = form(&borrowed(&stock), "name=\"file\"", content.as_bytes());
+        let answer = post(&daemon, &query(&borrowed(&stock)), &body).expect(400);
+        assert!(answer.text().contains(what), "{content}: {}", answer.text());
+    }
+    assert!(daemon.files().is_empty());
 }
 
 #[test]

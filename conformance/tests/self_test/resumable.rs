@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Each fault, and cases that have to notice it (and that pass without it).
-const NOTICED: [(Fault, &[&str]); 60] = [
+const NOTICED: [(Fault, &[&str]); 65] = [
     (
         Fault::SaysThere,
         &["R2-get-before", "R2-get-other", "R2-head-other", "R9-octet-half", "R12-first-number"],
@@ -31,11 +31,14 @@ const NOTICED: [(Fault, &[&str]); 60] = [
     (Fault::TakesAnyBase64, &["R3-base64-bad-no-url", "R3-base64-bad-letters"]),
     (Fault::CutsAtBoundaryText, &["R3-bytes-boundary"]),
     (Fault::TrimsData, &["R3-bytes-line-ends"]),
+    (Fault::NeedsText, &["R3-form-no-text"]),
+    (Fault::StopsAtTheFile, &["R12-behind-number", "R12-behind-total-size-status", "R12-behind-identifier"]),
     (Fault::TakesCutForms, &["R3-form-bad-cut-in-file", "R3-form-bad-cut-in-file-status"]),
     (Fault::NeverContinues, &["R3-continue"]),
     (Fault::ManglesBytes, &["R1-stock", "R3-bytes-all", "R5-order-mixed", "R10-many", "R6-larger-two"]),
     (Fault::Says202, &["R4-stored", "R1-stock"]),
     (Fault::Says500, &["R4-after-a-refusal", "R12-number-0", "R12-body-octet-long", "R7-missing"]),
+    (Fault::RefusesOddCookies, &["R4-odd-cookie"]),
     (Fault::SaysBusyFor409, &["R4-twin", "R5-twins", "R5-two-tabs"]),
     (Fault::RepeatsMarkup, &["R4-no-markup"]),
     (Fault::ForgetsCors, &["R16-refused", "R16-broken-form"]),
@@ -73,6 +76,7 @@ const NOTICED: [(Fault, &[&str]); 60] = [
     (Fault::KeyWithoutMarks, &["R7-apart-marks", "R7-apart-dropped", "R7-apart-letters"]),
     (Fault::KeyIsShort, &["R7-apart-long"]),
     (Fault::KeyIsLowercase, &["R7-apart-case"]),
+    (Fault::KeyHasTheDigits, &["R12-zeros-total-size"]),
     (Fault::StartsOver, &["R7-same-size", "R7-complete-size"]),
     (Fault::FilesByName, &["R13-apart-same", "R7-same-file-name"]),
     (Fault::BreaksAtOddNames, &["R13-control", "R13-octet-not-utf8", "R13-nul"]),
@@ -83,6 +87,7 @@ const NOTICED: [(Fault, &[&str]); 60] = [
     (Fault::ReopensFiles, &["R11-stays", "R5-again-complete"]),
     (Fault::ChangesFiles, &["R11-other-bytes-later"]),
     (Fault::IgnoresDigests, &["R15-wrong", "R15-anew", "R15-for-good"]),
+    (Fault::HearsOneDialectsDigests, &["R15-relatives"]),
     (Fault::KeepsWrongFiles, &["R15-anew"]),
 ];
 

@@ -18,6 +18,8 @@ const LONGEST_HEAD: usize = 1024;
 pub(super) struct MaybeBase64<B> {
     body: B,
     state: State,
+    /// The form's field that it is, if it is one.
+    field: Option<String>,
     flaw: Flaw,
 }
 
@@ -34,9 +36,9 @@ enum State {
     Broken,
 }
 
-pub(super) fn decode_if<B>(is_base64: bool, body: B, flaw: Flaw) -> MaybeBase64<B> {
+pub(super) fn decode_if<B>(is_base64: bool, body: B, field: Option<String>, flaw: Flaw) -> MaybeBase64<B> {
     let state = if is_base64 { State::Head(BytesMut::new()) } else { State::Plain };
-    MaybeBase64 { body, state, flaw }
+    MaybeBase64 { body, state, field, flaw }
 }
 
 impl<B: Stream<Item = Result<Bytes, BodyCut>> + Unpin> Stream for MaybeBase64<B> {
@@ -50,17 +52,29 @@ impl<B: Stream<Item = Result<Bytes, BodyCut>> + Unpin> Stream for MaybeBase64<B>
                 (Some(Ok(bytes)), _) => bytes,
                 (Some(Err(cut)), _) => return Poll::Ready(Some(Err(cut))),
                 (None, state) if state.may_end() => return Poll::Ready(None),
-                (None, _) => return Poll::Ready(Some(Err(self.flaw.found("the data URL ends too early")))),
+                (None, _) => return Poll::Ready(Some(Err(self.flawed("the data URL ends too early")))),
             };
             match self.state.decode(&bytes) {
                 Some(decoded) if decoded.is_empty() => {}
                 Some(decoded) => return Poll::Ready(Some(Ok(Piece::Bytes(decoded)))),
                 None => {
+                    let flaw = self.flawed("the chunk is no data URL with Base64 in it");
                     self.state = State::Broken;
-                    let flaw = self.flaw.found("the chunk is no data URL with Base64 in it");
                     return Poll::Ready(Some(Err(flaw)));
                 }
             }
+        }
+    }
+}
+
+impl<B> MaybeBase64<B> {
+    /// Ends the body. A field called like the file that does not even begin as a data URL is most likely the page's own.
+    fn flawed(&self, otherwise: &'static str) -> BodyCut {
+        match (&self.field, &self.state) {
+            (Some(field), State::Head(head)) if !head.to_ascii_lowercase().starts_with(b"data:") => {
+                self.flaw.found(format!("the field {field} is neither a file nor a data URL"))
+            }
+            _ => self.flaw.found(otherwise),
         }
     }
 }

@@ -3,32 +3,67 @@
 //! The parsers at hand read a part's head by the letter of MIME. Browsers write it by another text (WHATWG HTML,
 //! "multipart/form-data encoding algorithm"): a file's name stands in it as it is, control characters, a backslash before
 //! the quote and all. And they gather a head of any length in memory. This one does neither: it takes every name, and
-//! holds no more than [`ALLOWANCE`] of what is not the chunk.
+//! holds no more than [`LONGEST_HEAD`] of a head and [`ALLOWANCE`] of all that is not the chunk.
 
+use std::borrow::Cow;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf as _, Bytes, BytesMut};
+use bytes::{Buf as _, Bytes};
 use futures_core::Stream;
 use memchr::memmem;
 
 use crate::upload::BodyCut;
 
 /// As much as a form may bring beside its chunk: text before the first part, heads, fields.
-pub(super) const ALLOWANCE: usize = 128 * 1024;
+pub(super) const ALLOWANCE: usize = 64 * 1024;
+
+/// The longest head of a part. It has a field's name and a file's, and of those the longest that there are.
+const LONGEST_HEAD: usize = 16 * 1024;
+
+/// As much white space as may follow a boundary.
+const LONGEST_PADDING: usize = 1024;
+
+/// The longest boundary; RFC 2046, 5.1.1, has 70. It bounds what is searched again when bytes come one by one.
+pub(super) const LONGEST_BOUNDARY: usize = 256;
 
 /// The end of a head's last line and the empty line behind it.
 const HEAD_END: &[u8] = b"\r\n\r\n";
 
 /// Why a form can't be read on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum FormError {
     /// The line broke, so that the rest did not come.
     Cut(BodyCut),
+    /// It is at its end, and its last boundary has not come.
+    Ended,
     /// It is no form, and would be none the next time.
-    Broken(&'static str),
+    Broken(Cow<'static, str>),
 }
+
+impl FormError {
+    const fn broken(what: &'static str) -> Self {
+        Self::Broken(Cow::Borrowed(what))
+    }
+
+    /// What is wrong with the form itself.
+    ///
+    /// # Errors
+    /// The line broke.
+    pub(super) fn into_text(self) -> Result<Cow<'static, str>, BodyCut> {
+        match self {
+            Self::Cut(cut) => Err(cut),
+            Self::Ended => Ok("the form ends before its last boundary".into()),
+            Self::Broken(what) => Ok(what),
+        }
+    }
+}
+
+const TOO_MUCH: FormError = FormError::broken("the form has more than 64 KiB beside the chunk");
+const HEAD_TOO_LONG: FormError = FormError::broken("a part's head has more than 16 KiB");
+const TOO_MUCH_PADDING: FormError =
+    FormError::broken("a boundary is followed by more than 1 KiB of white space");
 
 /// What a part says of itself.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -55,12 +90,13 @@ pub(super) struct Multipart<B> {
 enum Stage {
     /// In a part's data, or in the text before the first part.
     Data,
-    /// Behind a delimiter.
+    /// Behind a delimiter, or in the head that follows it.
     Delimiter,
     Over,
 }
 
 impl<B: Stream<Item = Result<Bytes, BodyCut>> + Unpin> Multipart<B> {
+    /// `boundary` is no longer than [`LONGEST_BOUNDARY`].
     pub(super) fn new(body: B, boundary: &[u8]) -> Self {
         let delimiter = [b"\r\n--", boundary].concat();
         Self {
@@ -79,36 +115,52 @@ impl<B: Stream<Item = Result<Bytes, BodyCut>> + Unpin> Multipart<B> {
             self.spend(dropped.len())?;
         }
         // RFC 2046, 5.1.1: two dashes end the form, and white space may follow a delimiter.
+        let mut padding = 0;
         while self.stage == Stage::Delimiter {
-            let padding = self.rest.iter().take_while(|byte| b" \t".contains(byte)).count();
-            match self.rest.get(padding..padding + 2) {
-                Some(b"--") if padding == 0 => self.stage = Stage::Over,
-                Some(b"\r\n") => {
-                    self.rest.advance(padding);
-                    return self.head().await.map(Some);
+            let first = self.byte().await?;
+            if first == b' ' || first == b'\t' {
+                padding += 1;
+                if padding > LONGEST_PADDING {
+                    return Err(TOO_MUCH_PADDING);
                 }
-                Some(_) => return Err(FormError::Broken("a boundary stands in the middle of a line")),
-                None => self.more().await?,
+                continue;
+            }
+            match [first, self.byte().await?] {
+                [b'-', b'-'] if padding == 0 => self.stage = Stage::Over,
+                [b'\r', b'\n'] => return self.head().await.map(Some),
+                _ => return Err(FormError::broken("a boundary stands in the middle of a line")),
             }
         }
         Ok(None)
     }
 
-    /// Reads a head: from the line end behind the delimiter up to the empty line.
+    /// Drops what is left of the part, however much that is.
+    pub(super) async fn skip(&mut self) -> Result<(), FormError> {
+        while self.data().await?.is_some() {}
+        Ok(())
+    }
+
+    /// No part has begun since the last boundary.
+    pub(super) fn is_between_parts(&self) -> bool {
+        self.stage == Stage::Delimiter
+    }
+
+    /// Reads a head up to the empty line.
     async fn head(&mut self) -> Result<PartHead, FormError> {
-        let mut searched = 0;
-        let end = loop {
-            if let Some(at) = self.rest.get(searched..).and_then(|rest| memmem::find(rest, HEAD_END)) {
-                break searched + at;
+        // The line end behind the delimiter ends a head without lines.
+        let mut head = b"\r\n".to_vec();
+        loop {
+            let end = head_end(&head, &self.rest);
+            let come = self.rest.split_to(end.unwrap_or(self.rest.len()));
+            gather(&mut head, &come, LONGEST_HEAD).ok_or(HEAD_TOO_LONG)?;
+            if end.is_some() {
+                break;
             }
-            searched = self.rest.len().saturating_sub(HEAD_END.len() - 1);
             self.more().await?;
-        };
-        let head = self.rest.split_to(end);
-        self.rest.advance(HEAD_END.len());
+        }
         self.spend(head.len())?;
         self.stage = Stage::Data;
-        PartHead::read(head.get(2..).unwrap_or_default())
+        PartHead::read(head.get(2..head.len() - HEAD_END.len()).unwrap_or_default())
     }
 
     /// A field's whole value.
@@ -116,9 +168,10 @@ impl<B: Stream<Item = Result<Bytes, BodyCut>> + Unpin> Multipart<B> {
         let mut value = Vec::new();
         while let Some(bytes) = self.data().await? {
             self.spend(bytes.len())?;
-            value.extend_from_slice(&bytes);
+            gather(&mut value, &bytes, ALLOWANCE).ok_or(TOO_MUCH)?;
         }
-        Ok(String::from_utf8_lossy(&value).into_owned())
+        Ok(String::from_utf8(value)
+            .unwrap_or_else(|no_text| String::from_utf8_lossy(no_text.as_bytes()).into_owned()))
     }
 
     /// Whether the part's data begins so, in any case of its letters.
@@ -127,6 +180,13 @@ impl<B: Stream<Item = Result<Bytes, BodyCut>> + Unpin> Multipart<B> {
             self.more().await?;
         }
         Ok(self.rest.get(..wanted.len()).is_some_and(|start| start.eq_ignore_ascii_case(wanted)))
+    }
+
+    async fn byte(&mut self) -> Result<u8, FormError> {
+        while self.rest.is_empty() {
+            self.more().await?;
+        }
+        Ok(self.rest.get_u8())
     }
 
     async fn data(&mut self) -> Result<Option<Bytes>, FormError> {
@@ -167,29 +227,27 @@ impl<B: Stream<Item = Result<Bytes, BodyCut>> + Unpin> Multipart<B> {
         starts.into_iter().find(fits).map_or(0, |at| tail.len() - at)
     }
 
-    /// Reads on, as far as what is held allows.
     async fn more(&mut self) -> Result<(), FormError> {
-        if self.rest.len() > self.allowance {
-            return Err(TOO_MUCH);
-        }
         poll_fn(|cx| self.poll_more(cx)).await
     }
 
+    /// Reads on. What is left from before is less than a delimiter: everything else is used as it comes.
     fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), FormError>> {
-        Poll::Ready(match ready!(Pin::new(&mut self.body).poll_next(cx)) {
-            Some(Ok(bytes)) if self.rest.is_empty() => {
-                self.rest = bytes;
-                Ok(())
+        let Poll::Ready(come) = Pin::new(&mut self.body).poll_next(cx) else {
+            if !self.rest.is_empty() {
+                // A few bytes that wait shall not keep all of the buffer that they came in.
+                self.rest = Bytes::copy_from_slice(&self.rest);
             }
+            return Poll::Pending;
+        };
+        Poll::Ready(match come {
             Some(Ok(bytes)) => {
-                let held = std::mem::take(&mut self.rest);
-                let mut held = held.try_into_mut().unwrap_or_else(|held| BytesMut::from(&held[..]));
-                held.extend_from_slice(&bytes);
-                self.rest = held.freeze();
+                let is_first = self.rest.is_empty();
+                self.rest = if is_first { bytes } else { [&self.rest[..], &bytes[..]].concat().into() };
                 Ok(())
             }
             Some(Err(cut)) => Err(FormError::Cut(cut)),
-            None => Err(FormError::Broken("the form ends before its last boundary")),
+            None => Err(FormError::Ended),
         })
     }
 
@@ -199,7 +257,31 @@ impl<B: Stream<Item = Result<Bytes, BodyCut>> + Unpin> Multipart<B> {
     }
 }
 
-const TOO_MUCH: FormError = FormError::Broken("the form has too much beside the chunk");
+/// How much of what has come belongs to the head, if its end is there.
+fn head_end(head: &[u8], come: &[u8]) -> Option<usize> {
+    const SEAM: usize = HEAD_END.len() - 1;
+    // It may have come in two pieces.
+    let before = head.get(head.len().saturating_sub(SEAM)..).unwrap_or_default();
+    let seam = [before, come.get(..SEAM).unwrap_or(come)].concat();
+    if let Some(at) = memmem::find(&seam, HEAD_END) {
+        return Some(at + HEAD_END.len() - before.len());
+    }
+    memmem::find(come, HEAD_END).map(|at| at + HEAD_END.len())
+}
+
+/// Adds to what is held, in a buffer that never has more room than the limit. `None`: it would be more than that.
+fn gather(held: &mut Vec<u8>, come: &[u8], limit: usize) -> Option<()> {
+    let len = held.len() + come.len();
+    if len > limit {
+        return None;
+    }
+    if len > held.capacity() {
+        let room = (2 * held.capacity()).clamp(len, limit);
+        held.reserve_exact(room - held.len());
+    }
+    held.extend_from_slice(come);
+    Some(())
+}
 
 impl PartHead {
     /// Reads header lines; the last one has no line end.
@@ -209,7 +291,7 @@ impl PartHead {
         let mut found = Self::default();
         for line in head.split("\r\n").filter(|line| !line.is_empty()) {
             let Some((name, value)) = line.split_once(':') else {
-                return Err(FormError::Broken("a line in a part's head has no colon"));
+                return Err(FormError::broken("a line in a part's head has no colon"));
             };
             if name.trim().eq_ignore_ascii_case("content-disposition") {
                 found.name = parameter(value, "name").unwrap_or_default();
@@ -297,6 +379,18 @@ mod tests {
         })
     }
 
+    /// Each part as a field.
+    fn parts_as_text(bytes: &[u8], piece: usize) -> Result<Vec<String>, FormError> {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let (mut form, mut parts) = (form(bytes, piece), Vec::new());
+            while form.next_part().await?.is_some() {
+                parts.push(form.text().await?);
+            }
+            Ok(parts)
+        })
+    }
+
     fn written(parts: &[(&str, &[u8])]) -> Vec<u8> {
         let mut form = Vec::new();
         for (disposition, data) in parts {
@@ -351,7 +445,7 @@ mod tests {
     fn what_is_no_form_is_told_from_what_was_cut() {
         let good = written(&[("form-data; name=\"file\"; filename=\"x\"", b"hello")]);
         for len in 0..good.len() - 4 {
-            assert!(matches!(parts(&good[..len], 3), Err(FormError::Broken(_))), "{len} bytes");
+            assert_eq!(parts(&good[..len], 3), Err(FormError::Ended), "{len} bytes");
         }
         for broken in
             ["--B\r\nno colon\r\n\r\n\r\n--B--", "--Bx\r\n\r\n\r\n--B--", "--B \t-\r\n\r\n\r\n--B--"]
@@ -366,20 +460,37 @@ mod tests {
 
     #[test]
     fn no_more_than_the_allowance_is_held() {
-        let long = "x".repeat(ALLOWANCE + 1);
-        for form in [
-            written(&[(&format!("form-data; name=\"a\"\r\nX: {long}"), b"")]),
-            written(&[("form-data; name=\"a\"", long.as_bytes()), ("form-data; name=\"b\"", b"")]),
-            [long.as_bytes(), &written(&[])].concat(),
+        let field =
+            |name: &str, len: usize| written(&[(name, "x".repeat(len).as_bytes()), ("form-data", b"")]);
+        let head =
+            |len: usize| written(&[(&format!("form-data; name=\"a\"\r\nX: {}", "x".repeat(len)), b"")]);
+        let padded = |len: usize| [b"--B", " ".repeat(len).as_bytes(), &head(1)[3..]].concat();
+        let long_head = format!("form-data; name=\"a\"\r\nX: {}", "x".repeat(12_000));
+        for (form, refused) in [
+            (field("form-data; name=\"a\"", ALLOWANCE - 1000), None),
+            (field("form-data; name=\"a\"", ALLOWANCE), Some(TOO_MUCH)),
+            ([&b"x".repeat(ALLOWANCE), &b"\r\n"[..], &head(1)].concat(), Some(TOO_MUCH)),
+            (written(&[(long_head.as_str(), &b""[..]); 6]), Some(TOO_MUCH)),
+            (written(&[(long_head.as_str(), &b""[..]); 5]), None),
+            (head(LONGEST_HEAD - 1000), None),
+            (head(LONGEST_HEAD), Some(HEAD_TOO_LONG)),
+            (padded(LONGEST_PADDING), None),
+            (padded(LONGEST_PADDING + 1), Some(TOO_MUCH_PADDING)),
         ] {
-            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-            let mut form = self::form(&form, 1000);
-            let read = async {
-                while form.next_part().await?.is_some() {}
-                Ok::<_, FormError>(())
-            };
-            assert_eq!(runtime.block_on(read), Err(TOO_MUCH));
+            for piece in [1, 1000, form.len()] {
+                assert_eq!(parts_as_text(&form, piece).err(), refused, "in pieces of {piece}");
+            }
         }
+    }
+
+    #[test]
+    fn what_is_gathered_has_no_more_room_than_it_may_need() {
+        let mut held = Vec::new();
+        for _ in 0..1000 {
+            gather(&mut held, b"0123456789", 10_000).unwrap();
+            assert!(held.capacity() <= 10_000, "{}", held.capacity());
+        }
+        assert_eq!((gather(&mut held, b"x", 10_000), held.len()), (None, 10_000));
     }
 
     #[test]

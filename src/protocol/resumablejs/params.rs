@@ -2,15 +2,19 @@
 
 use std::collections::{HashMap, HashSet};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-
+use super::digest;
 use super::errors::bad;
 use crate::http::Problem;
-use crate::upload::{Algorithm, Checksum, Chunks};
+use crate::upload::{Checksum, Chunks};
+
+/// Resumable.js.
+const STOCK: &str = "resumable";
 
 /// Resumable.js, Flow.js, simple-uploader.
-const PREFIXES: [&str; 3] = ["resumable", "flow", ""];
+const PREFIXES: [&str; 3] = [STOCK, "flow", ""];
+
+/// The one name that no client has.
+const DIGEST: &str = "Digest";
 
 /// Their names behind the prefix.
 const NAMES: [&str; 11] = [
@@ -23,7 +27,7 @@ const NAMES: [&str; 11] = [
     "Filename",
     "RelativePath",
     "TotalChunks",
-    "Digest",
+    DIGEST,
     "ChunkFormat",
 ];
 
@@ -44,13 +48,13 @@ pub(super) struct Params {
 struct Spelling {
     prefix: String,
     values: HashMap<&'static str, String>,
-    /// A name that was said twice, and differently.
-    contradicted: Option<&'static str>,
+    /// Names that were said twice, and differently.
+    contradicted: Vec<&'static str>,
 }
 
 impl Spelling {
     fn new(prefix: String) -> Self {
-        Self { prefix, values: HashMap::new(), contradicted: None }
+        Self { prefix, values: HashMap::new(), contradicted: Vec::new() }
     }
 
     fn knows(&self, name: &str) -> Option<&'static str> {
@@ -105,7 +109,7 @@ impl Params {
         for spelling in &mut self.spellings {
             let Some(known) = spelling.knows(name) else { continue };
             if *spelling.values.entry(known).or_insert_with(|| value.clone()) != value {
-                spelling.contradicted = Some(known);
+                spelling.contradicted.push(known);
             }
         }
     }
@@ -120,11 +124,42 @@ impl Params {
     /// # Errors
     /// The form says something else than the query.
     pub(super) fn check_one_voice(&self) -> Result<(), Problem> {
-        let contradicted = self.spoken().and_then(|spoken| Some(spoken.spell(spoken.contradicted?)));
-        match contradicted {
-            Some(name) => Err(bad(format!("the parameter {name} is given twice, with two values"))),
+        let spoken = self.spoken().and_then(|spoken| Some(spoken.spell(spoken.contradicted.first()?)));
+        let mut digests = self.digest_spellings().filter(|spelling| spelling.contradicted.contains(&DIGEST));
+        match spoken.or_else(|| digests.next().map(|spelling| spelling.spell(DIGEST))) {
+            Some(name) => Err(bad(twice(&name))),
             None => Ok(()),
         }
+    }
+
+    /// A field behind the file may repeat what was said before, and nothing else: the chunk is on its way already.
+    ///
+    /// # Errors
+    /// In words.
+    pub(super) fn check_behind(&self, name: &str, value: &str) -> Result<(), String> {
+        let value = line_ends(value);
+        for (n, spelling) in self.digest_spellings().enumerate() {
+            let speaks = n == 0 && self.spoken().is_some();
+            let Some(known) = spelling.knows(name).filter(|known| speaks || *known == DIGEST) else {
+                continue;
+            };
+            match spelling.values.get(known) {
+                Some(said) if *said == value => {}
+                Some(_) => return Err(twice(name)),
+                None if value.is_empty() => {}
+                None => {
+                    return Err(format!(
+                        "the parameter {name} stands behind the file (fields must stand before it, or in the query)"
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether it is one, in any spelling.
+    pub(super) fn is_parameter(&self, name: &str) -> bool {
+        self.spellings.iter().any(|spelling| spelling.knows(name).is_some())
     }
 
     /// Whether a text field is, by its name, the chunk as a data URL: `file`, or with `fileParameterName` one that is
@@ -133,10 +168,9 @@ impl Params {
         if name.strip_prefix(self.own.as_str()) == Some("file") || name == "file" {
             return Certainty::Yes;
         }
-        let is_parameter = self.spellings.iter().any(|spelling| spelling.knows(name).is_some());
         let says_all =
             self.spoken().is_some_and(|spoken| self.in_query.contains(&spoken.spell("Identifier")));
-        if !is_parameter && says_all && !self.in_query.contains(name) {
+        if !self.is_parameter(name) && says_all && !self.in_query.contains(name) {
             Certainty::Perhaps
         } else {
             Certainty::No
@@ -149,14 +183,19 @@ impl Params {
 
     fn number(&self, name: &'static str) -> Result<u64, Problem> {
         let text = self.text(name);
-        let spelled =
-            || self.spoken().map_or_else(|| format!("resumable{name}"), |spoken| spoken.spell(name));
         if text.is_empty() {
-            return Err(bad(format!("the parameter {} is missing", spelled())));
+            return Err(bad(format!(
+                "the parameter {} is missing (fields must stand before the file, or in the query)",
+                self.spell(name)
+            )));
         }
-        let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-        let number = digits.then(|| text.parse().ok()).flatten();
-        number.ok_or_else(|| bad(format!("the parameter {} is not a number", spelled())))
+        let wrong = || bad(format!("the parameter {} is not a whole number below 2^64", self.spell(name)));
+        whole(text).ok_or_else(wrong)
+    }
+
+    /// A parameter's name, as the page writes it.
+    pub(super) fn spell(&self, name: &str) -> String {
+        self.spoken().map_or_else(|| format!("resumable{name}"), |spoken| spoken.spell(name))
     }
 
     pub(super) fn has_chunk_number(&self) -> bool {
@@ -204,27 +243,54 @@ impl Params {
         self.text("Type")
     }
 
-    pub(super) fn total_size_text(&self) -> &str {
-        self.text("TotalSize")
+    /// For telling files apart: a number has one spelling. What is none is refused elsewhere.
+    pub(super) fn total_size(&self) -> String {
+        let text = self.text("TotalSize");
+        whole(text).map_or_else(|| text.to_owned(), |number| number.to_string())
     }
 
     pub(super) fn is_base64(&self) -> bool {
         self.text("ChunkFormat").eq_ignore_ascii_case("base64")
     }
 
-    /// `resumableDigest=sha256:BASE64`: what the whole file sums to.
+    /// What the whole file sums to: `resumableDigest=sha256:BASE64`. No client sends it by itself, so pages add it, and
+    /// those of the relatives know it by its name here or make it one of their own parameters.
     pub(super) fn digest(&self) -> Result<Option<Checksum>, Problem> {
-        let text = self.text("Digest");
-        if text.is_empty() {
-            return Ok(None);
+        let mut said = None;
+        for spelling in self.digest_spellings() {
+            let text = spelling.values.get(DIGEST).map_or("", String::as_str);
+            if text.is_empty() {
+                continue;
+            }
+            let name = spelling.spell(DIGEST);
+            let digest = digest::read(text).map_err(|wrong| bad(format!("{name}{wrong}")))?;
+            match &said {
+                Some((other, earlier)) if *earlier != digest => {
+                    return Err(bad(format!("the parameters {other} and {name} say different things")));
+                }
+                _ => said = Some((name, digest)),
+            }
         }
-        let wrong =
-            || bad("resumableDigest must be an algorithm, a colon and a Base64 value, such as sha256:…");
-        let (name, value) = text.split_once(':').ok_or_else(wrong)?;
-        let algorithm = Algorithm::by_name(name).ok_or_else(wrong)?;
-        let value = STANDARD.decode(value).map_err(|_| wrong())?;
-        Checksum::new(algorithm, value).map(Some).ok_or_else(wrong)
+        Ok(said.map(|(_, digest)| digest))
     }
+
+    /// The spelling that speaks, and each in which the digest is called as Resumable.js would.
+    fn digest_spellings(&self) -> impl Iterator<Item = &Spelling> {
+        let spoken = self.spoken();
+        let others = self.spellings.iter().filter(move |spelling| {
+            spelling.prefix.ends_with(STOCK) && spoken.is_none_or(|spoken| spoken.prefix != spelling.prefix)
+        });
+        spoken.into_iter().chain(others)
+    }
+}
+
+fn twice(name: &str) -> String {
+    format!("the parameter {name} is given twice, with two values")
+}
+
+/// A number in digits and nothing else.
+fn whole(text: &str) -> Option<u64> {
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
 }
 
 /// How sure it is that a field is the file's.
@@ -240,13 +306,6 @@ pub(super) enum Certainty {
 /// name with a line end has to be the same in both.
 fn line_ends(value: &str) -> String {
     if value.contains('\r') { value.replace("\r\n", "\n").replace('\r', "\n") } else { value.to_owned() }
-}
-
-/// A parameter of somebody else's.
-pub(super) fn query_value(query: &str, name: &str) -> Option<String> {
-    form_urlencoded::parse(query.as_bytes())
-        .find(|(known, _)| known == name)
-        .map(|(_, value)| value.into_owned())
 }
 
 #[cfg(test)]
@@ -315,12 +374,13 @@ mod tests {
 
     #[test]
     fn what_is_missing_or_no_number_is_named() {
-        let read = |query| Params::read(query, None).chunks().unwrap_err().message;
+        let read = |query: &str| Params::read(query, None).chunks().unwrap_err().message;
         assert!(read("resumableChunkSize=1").contains("resumableTotalSize is missing"));
         assert!(read("flowChunkSize=1").contains("flowTotalSize is missing"));
-        assert!(
-            read("resumableChunkSize=1&resumableTotalSize=-1").contains("resumableTotalSize is not a number")
-        );
+        for odd in ["-1", "1e4", " 1", "99999999999999999999999", "18446744073709551616"] {
+            let query = format!("resumableChunkSize=1&resumableTotalSize={odd}");
+            assert!(read(&query).contains("resumableTotalSize is not a whole number below 2^64"), "{odd}");
+        }
         assert!(read("resumableChunkSize=0&resumableTotalSize=1").contains("at least 1"));
     }
 

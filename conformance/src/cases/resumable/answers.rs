@@ -61,6 +61,19 @@ pub(super) fn cases() -> Vec<Case> {
                 lab.is_complete(&file).await
             },
         ),
+        robust(
+            "R4-odd-cookie",
+            "A cookie of another program with letters beyond ASCII does not end the file.",
+            |lab| async move {
+                let file = lab.file(30_000, 10_000);
+                for number in [1, 2, 3] {
+                    let request = lab.sending(&file, number).request(&lab);
+                    let request = request.header("Cookie", "name=Jörg; theme=dark");
+                    lab.send(request).await?.status(&SUCCESSES)?;
+                }
+                lab.is_complete(&file).await
+            },
+        ),
         must(
             "R4-after-a-refusal",
             "After a chunk that was refused, the same chunk done right is stored.",

@@ -6,7 +6,7 @@ use crate::{
     client::Response,
     lab::{
         Lab,
-        resumable::{File, SUCCESSES},
+        resumable::{BOUNDARY, File, Form, SUCCESSES, multipart},
     },
 };
 
@@ -14,6 +14,7 @@ pub(super) fn cases() -> Vec<Case> {
     let mut cases = bodies();
     cases.extend(changed());
     cases.extend(two_voices());
+    cases.extend(behind_the_file());
     cases.extend(nothing_begun());
     cases.extend(complete());
     cases
@@ -152,6 +153,28 @@ fn two_voices() -> Vec<Case> {
                 let mut sending = lab.sending(&file, 2);
                 sending.fields.set(parameter, value);
                 lab.offer(&sending).await
+            })
+        }));
+    }
+    cases
+}
+
+/// The form says it behind the file's part, where a careless receiver does not look any more.
+fn behind_the_file() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for (name, parameter, value) in [
+        ("number", "ChunkNumber", "3"),
+        ("total-size", "TotalSize", "30001"),
+        ("identifier", "Identifier", "x"),
+    ] {
+        let what =
+            format!("A chunk of which the form, behind its file, says another {parameter} than the query");
+        cases.extend(contradiction(&format!("behind-{name}"), &what, move |lab, file| {
+            Box::pin(async move {
+                let mut sending = lab.sending(&file, 2);
+                sending.fields.set(parameter, value);
+                let form = sending.fields_of(sending.file_of(Form::new(BOUNDARY))).end();
+                lab.send(sending.with_form(&lab, &multipart(BOUNDARY), form)).await
             })
         }));
     }

@@ -35,7 +35,7 @@ fn bounded(lab: &Lab, sending: &Sending, boundary: &str, content_type: &str) -> 
 
 /// Well-formed, and unlike what the browser of the day writes: taken all the same.
 fn odd() -> Vec<Case> {
-    let forms: [(&str, Level, &str, Write); 11] = [
+    let forms: [(&str, Level, &str, Write); 12] = [
         ("firefox", Level::Must, "with a boundary of dashes and digits", |lab, sending| {
             let boundary = "-----------------------------29372384951820374651";
             bounded(lab, sending, boundary, &multipart(boundary))
@@ -85,6 +85,10 @@ fn odd() -> Vec<Case> {
                 sending.bytes.len()
             );
             sending.with_form(lab, &multipart("B"), form.part(&head, &sending.bytes).end())
+        }),
+        ("no-text", Level::Robustness, "with a field of the page's own that is no text", |lab, sending| {
+            let form = Form::new("B").field("own", b"J\xf6rg \0\xff\r\r\n--");
+            sending.with_form(lab, &multipart("B"), sending.file_of(sending.fields_of(form)).end())
         }),
         ("many-fields", Level::Should, "with thirty fields of the page's own", |lab, sending| {
             let form = (0..30).fold(Form::new("B"), |form, n| form.field(&format!("own{n}"), b"value"));
@@ -192,7 +196,7 @@ async fn offered(lab: &Lab, write: Write) -> Verdict<(Sent, Option<crate::client
 
 /// What a server may take or refuse, as long as it does the one or the other.
 fn either() -> Vec<Case> {
-    let forms: [(&str, &str, Write); 10] = [
+    let forms: [(&str, &str, Write); 12] = [
         ("file-first", "whose file stands before its fields", |lab, sending| {
             let form = sending.fields_of(sending.file_of(Form::new("B"))).end();
             sending.clone().only_in_form().with_form(lab, &multipart("B"), form)
@@ -205,6 +209,15 @@ fn either() -> Vec<Case> {
                 sending.with_form(lab, &multipart("B"), form)
             },
         ),
+        ("more-behind", "with a field of the page's own behind its file", |lab, sending| {
+            let form = sending.file_of(sending.fields_of(Form::new("B"))).field("own", b"J\xf6rg");
+            sending.with_form(lab, &multipart("B"), form.end())
+        }),
+        ("huge-padding", "with 4 MiB of white space behind its first boundary", |lab, sending| {
+            let head = "\r\nContent-Disposition: form-data; name=\"x\"\r\n\r\n1\r\n";
+            let form = Form::new("B").raw(b"--B").raw(&vec![b' '; 4 << 20]).raw(head.as_bytes());
+            sending.with_form(lab, &multipart("B"), sending.file_of(sending.fields_of(form)).end())
+        }),
         ("two-files", "with the chunk twice", |lab, sending| {
             let form = sending.file_of(sending.file_of(sending.fields_of(Form::new("B"))));
             sending.with_form(lab, &multipart("B"), form.end())

@@ -11,7 +11,7 @@ use crate::{
     checksum,
     lab::{
         Lab,
-        resumable::{File, Sending},
+        resumable::{Dialect, File, Sending},
     },
 };
 
@@ -186,6 +186,20 @@ fn digests() -> Vec<Case> {
                 }
             }
             lab.is_complete(&file).await
+        }),
+        should("R15-relatives", "A digest is checked whichever relative sends it.", |lab| async move {
+            needs_it(&lab)?;
+            for dialect in [Dialect::Flow, Dialect::Simple] {
+                for octet in [false, true] {
+                    let file = lab.file(9_000, 10_000).speaking(dialect);
+                    let sending = lab.sending(&file, 1);
+                    let sending = if octet { sending.octet() } else { sending };
+                    let wrong = told(sending.clone(), &digest_of(b"something else"));
+                    refused(&lab.offer(&wrong).await?, "the digest is not the file's")?;
+                    lab.store_by(&told(sending, &digest_of(&file.bytes))).await?;
+                }
+            }
+            Ok(())
         }),
         robust(
             "R15-for-good",

@@ -1,12 +1,41 @@
 //! Parameters that can't be right, whatever the others say: R12.
 
-use super::contradictions::contradiction;
-use crate::case::Case;
+use super::{
+    contradictions::contradiction,
+    steps::{begun, refused},
+};
+use crate::{
+    case::{Case, should},
+    lab::resumable::SUCCESSES,
+};
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = numbers();
     cases.extend(wrapped());
     cases.extend(missing());
+    cases.extend(spelled());
+    cases
+}
+
+/// The same number in other digits: taken as what it is, or refused. A key made of the digits would be another upload.
+fn spelled() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for (name, parameter, value) in [
+        ("total-size", "TotalSize", "00030000"),
+        ("chunk-size", "ChunkSize", "010000"),
+        ("number", "ChunkNumber", "02"),
+    ] {
+        let demand = format!("A chunk with {parameter} {value:?} belongs to its upload, or is refused.");
+        cases.push(should(&format!("R12-zeros-{name}"), &demand, move |lab| async move {
+            let file = begun(&lab).await?;
+            let answer = lab.offer(&lab.sending(&file, 2).saying(parameter, value)).await?;
+            if SUCCESSES.contains(&answer.status) {
+                return lab.is_untouched(&file, &[1, 2]).await;
+            }
+            refused(&answer, "the number has zeros in front")?;
+            lab.is_untouched(&file, &[1]).await
+        }));
+    }
     cases
 }
 

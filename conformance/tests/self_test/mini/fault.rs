@@ -22,10 +22,13 @@ pub(crate) enum Fault {
     TakesAnyBase64,
     CutsAtBoundaryText,
     TrimsData,
+    NeedsText,
+    StopsAtTheFile,
     TakesCutForms,
     NeverContinues,
     ManglesBytes,
     // Answers.
+    RefusesOddCookies,
     Says202,
     Says500,
     SaysBusyFor409,
@@ -59,6 +62,7 @@ pub(crate) enum Fault {
     KeyWithoutMarks,
     KeyIsShort,
     KeyIsLowercase,
+    KeyHasTheDigits,
     StartsOver,
     FilesByName,
     BreaksAtOddNames,
@@ -74,5 +78,6 @@ pub(crate) enum Fault {
     ExpiresByItsAge,
     TellsNoStatus,
     IgnoresDigests,
+    HearsOneDialectsDigests,
     KeepsWrongFiles,
 }

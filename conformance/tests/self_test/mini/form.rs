@@ -80,11 +80,11 @@ pub(crate) fn read(said: &mut Said, body: &[u8], boundary: &str, fault: Fault) -
         };
         rest = behind.get(delimiter.len()..).unwrap_or(b"--");
         part(said, &head, data, fault)?;
-        if said.chunk.is_some() {
+        if said.chunk.is_some() && fault == Fault::StopsAtTheFile {
             return Ok(());
         }
     }
-    Err("there is no file in the form")
+    if said.chunk.is_some() { Ok(()) } else { Err("there is no file in the form") }
 }
 
 fn part(said: &mut Said, head: &str, data: &[u8], fault: Fault) -> Result<(), &'static str> {
@@ -102,6 +102,8 @@ fn part(said: &mut Said, head: &str, data: &[u8], fault: Fault) -> Result<(), &'
         said.chunk = Some(if fault == Fault::TrimsData { trimmed } else { data }.to_vec());
     } else if name.ends_with("file") && fault != Fault::RefusesBase64 {
         said.chunk = Some(data_url(&String::from_utf8_lossy(data), fault)?);
+    } else if fault == Fault::NeedsText && std::str::from_utf8(data).is_err() {
+        return Err("a field is no text");
     } else {
         said.fields.push((name.to_owned(), String::from_utf8_lossy(data).into_owned()));
     }

@@ -168,6 +168,7 @@ impl Server {
             }
             "GET" | "HEAD" => self.test(head),
             "PUT" if self.fault == Fault::RefusesPut => told(405),
+            "POST" if self.fault == Fault::RefusesOddCookies && !head.get("Cookie").is_ascii() => told(403),
             "POST" | "PUT" | "PATCH" => {
                 let mut said = Said { query: form::pairs(&head.query), ..Said::default() };
                 let read = match form::boundary(head.get("Content-Type")) {
@@ -249,7 +250,7 @@ impl Server {
     fn status(&self, said: &Said) -> serde_json::Value {
         let state = self.locked();
         let text = |name| self.value(said, name).ok().flatten().unwrap_or_default();
-        let upload = state.uploads.get(&self.key(&text("Identifier"), &text("Filename")));
+        let upload = state.uploads.get(&self.key(&text("Identifier"), &text("Filename"), &text("TotalSize")));
         match upload
             .filter(|upload| upload.total.to_string() == text("TotalSize") || self.fault == Fault::StartsOver)
         {
@@ -312,12 +313,13 @@ impl Server {
         }
     }
 
-    fn key(&self, identifier: &str, name: &str) -> String {
+    fn key(&self, identifier: &str, name: &str, digits: &str) -> String {
         match self.fault {
             Fault::KeyIsTheName => name.to_owned(),
             Fault::TakesNoIdentifier if identifier.is_empty() => name.to_owned(),
             Fault::KeyWithoutMarks => identifier.chars().filter(char::is_ascii_alphanumeric).collect(),
             Fault::KeyIsShort => identifier.chars().take(255).collect(),
+            Fault::KeyHasTheDigits => format!("{digits} {identifier}"),
             Fault::KeyIsLowercase => identifier.to_ascii_lowercase(),
             _ => identifier.to_owned(),
         }
@@ -384,13 +386,16 @@ impl Server {
             file: None,
             touched: Instant::now(),
         };
-        let digest = said.query.iter().find(|(known, _)| known.ends_with("Digest"));
+        let all = || said.query.iter().chain(&said.fields);
+        let is_deaf = fault == Fault::HearsOneDialectsDigests
+            && !all().any(|(known, _)| known == "resumableIdentifier");
+        let digest = all().find(|(known, _)| known.ends_with("Digest")).filter(|_| !is_deaf);
         let digest = digest.map(|(_, value)| value.clone()).unwrap_or_default();
         if !digest.is_empty() {
             let sum = digest.strip_prefix("sha256:").and_then(|sum| STANDARD.decode(sum).ok());
             sum.filter(|sum| sum.len() == 32).ok_or("the digest is none")?;
         }
-        Ok(Chunk { key: self.key(&identifier, &name), number, like, digest })
+        Ok(Chunk { key: self.key(&identifier, &name, &text("TotalSize")?), number, like, digest })
     }
 
     async fn store(&self, chunk: Chunk, bytes: Vec<u8>, is_whole: bool) -> Answer {
