@@ -23,6 +23,7 @@ mod chunks;
 mod contents;
 mod disk;
 mod flags;
+mod full;
 mod ledger;
 mod load;
 mod moment;
@@ -81,6 +82,11 @@ fn main() -> ExitCode {
         trials.push(Trial::test(format!("failing_disk::{}", fs.name()), move || {
             power::cut(fs, each.div_ceil(10), seed, service)
         }));
+    }
+    if flags.fs.as_ref().is_none_or(|chosen| chosen == FileSystem::Ext4.name()) {
+        for durability in ["strict", "relaxed"] {
+            trials.push(Trial::test(format!("full_disk::{durability}"), move || full::fill(durability)));
+        }
     }
     // They share the machine badly.
     flags.tests.test_threads.get_or_insert(1);
