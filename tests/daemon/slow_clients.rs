@@ -23,7 +23,17 @@ fn five_thousand_clients_at_a_byte_a_second_cost_little() {
         eprintln!("left out: the limit on open files ({maximum:?}) is too low for {CLIENTS} clients");
         return;
     }
-    let daemon = Daemon::start(&["--log-level", "resumed=info", "--durability", "relaxed"]);
+    // Nobody is cut for being slow: a machine may need minutes for all of them.
+    let daemon = Daemon::start(&[
+        "--log-level",
+        "resumed=info",
+        "--durability",
+        "relaxed",
+        "--idle-timeout",
+        "10m",
+        "--min-rate",
+        "0",
+    ]);
     let creation = daemon.create("Upload-Length: 1000");
     assert_eq!(daemon.offset(&creation), 0);
     let head = |path: &str| {
