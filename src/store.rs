@@ -76,6 +76,12 @@ pub trait Store: Clone + Send + Sync + 'static {
         written: Option<&Self::Writer>,
     ) -> impl Future<Output = Result<(), StoreError>> + Send + 'static;
 
+    /// Records the length of an upload that had none until now, if there is room for what is still to come of it.
+    ///
+    /// # Errors
+    /// [`StoreError::NoSpace`] when there is not; nothing was changed then.
+    fn declare_length(&self, upload: &Upload) -> impl Future<Output = Result<(), StoreError>> + Send;
+
     /// Opens an upload for adding bytes at its offset.
     fn writer(&self, upload: &Upload) -> impl Future<Output = Result<Self::Writer, StoreError>> + Send;
 

@@ -274,6 +274,12 @@ impl<S: Store> Uploads<S> {
         self.inner.leases.revoke_all();
     }
 
+    /// Waits until [`close`](Self::close) was called: for bodies that the engine does not hold, which would keep the daemon from
+    /// going down.
+    pub async fn closed(&self) {
+        self.inner.closing.cancelled().await;
+    }
+
     /// How many uploads are being changed at the moment.
     #[must_use]
     pub fn busy(&self) -> usize {

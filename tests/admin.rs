@@ -439,12 +439,14 @@ fn what_has_expired_or_was_left_is_removed_on_request() {
     let whole = daemon.upload(&filename("a.txt"), b"hello");
     let new = daemon.create("Upload-Length: 10");
     let other = format!("{}{OTHER}", daemon.base());
-    let mut wire = daemon.begin_patch(&other, 0, 100, b"yy");
-    daemon.wait_for_received(&other, 2);
+    // It is there and has sent nothing yet, so the upload is as old as before.
+    let mut wire = daemon.connect();
+    wire.send_head("PATCH", &other, "Upload-Offset: 0\nExpect: 100-continue", Some(100));
+    wire.answer().expect(100);
     let told = said(&daemon, &["expire", "--older-than", "7d"]);
     assert_eq!(told.lines().count(), 2, "{told}");
     assert!(told.starts_with("in use, left alone: ") && told.ends_with("0 removed\n"), "{told}");
-    wire.send([b'y'; 98]);
+    wire.send([b'y'; 100]);
     wire.answer().expect(204);
     daemon.head(&whole).expect(200);
     daemon.head(&new).expect(200);
@@ -460,4 +462,21 @@ fn what_to_remove_has_to_be_named() {
         assert_eq!((code, stdout.as_str()), (2, ""));
         assert_eq!(stderr, "resumed: ID: is missing; see the command's --help\n");
     }
+}
+
+#[test]
+fn a_final_upload_whose_part_is_gone_is_found_and_removed() {
+    let data = DataDir::new();
+    let kind = json!({ "type": "final", "parts": [OTHER], "as_given": format!("final;/files/{OTHER}") });
+    data.leave(ID, json!({ "kind": kind, "length": 20, "state": { "type": "assembling" } }), Some(b""));
+    let (code, stdout, _) = resumed(&data, &["fsck"]);
+    assert_eq!(code, 4, "{stdout}");
+    let wrong = format!(
+        "uploads/{}/{ID}.json: a final upload that can never be whole: its part {OTHER} is gone",
+        &ID[..2]
+    );
+    assert!(stdout.starts_with(&wrong), "{stdout}");
+    assert_eq!(resumed(&data, &["fsck", "--repair"]).0, 1);
+    assert!(data.uploads().is_empty());
+    assert_eq!(resumed(&data, &["fsck"]).0, 0);
 }

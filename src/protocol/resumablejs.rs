@@ -19,7 +19,7 @@ use self::form::Flaw;
 use self::key::key;
 use self::params::Params;
 use crate::http::{Answer, App, Call, Problem, ResponseBody, empty};
-use crate::upload::{Body, ChecksumPlan, Chunk, Filling, Metadata, Pieces, State, Upload};
+use crate::upload::{Body, ChecksumPlan, Chunk, Filling, Metadata, Pieces, State, Upload, UploadError};
 
 /// Answers a request to the chunks' path.
 ///
@@ -101,7 +101,10 @@ async fn take(app: &App, call: &Call) -> Result<Answer, Problem> {
                 multipart::LONGEST_BOUNDARY
             )));
         }
-        let form = form::read(call.body.bytes(), &boundary, query, flaw.clone()).await?;
+        let form = tokio::select! {
+            form = form::read(call.body.bytes(), &boundary, query, flaw.clone()) => form?,
+            () = call.uploads.closed() => return Err(fail(&UploadError::Closing)),
+        };
         store(app, call, &form.params, form.pieces, None).await
     } else {
         let len = if query.is_base64() { None } else { call.body.len() };
@@ -141,6 +144,9 @@ async fn store<B: Pieces>(
     let uploaded = call.uploads.write_chunk(filling, Chunk { number, body }).await;
     uploaded.map_err(|error| fail(&error))?;
     // What a repeated chunk still brings is dropped, or its sender would see a broken pipe.
-    call.body.drain_all().await;
+    tokio::select! {
+        () = call.body.drain_all() => {}
+        () = call.uploads.closed() => {}
+    }
     Ok(empty(StatusCode::OK))
 }

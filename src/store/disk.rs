@@ -285,6 +285,11 @@ impl Shared {
         self.durable.sync_dir(&self.shard(id)).map_err(|error| fault("sync the directory", error))
     }
 
+    fn declare_length(&self, upload: &Upload) -> Result<(), StoreError> {
+        self.space.promise_rest(upload)?;
+        self.change(upload.id, || self.save(upload, None)).inspect_err(|_| self.space.forget(upload.id))
+    }
+
     fn create(&self, upload: Upload, first: Vec<Bytes>) -> Result<Upload, StoreError> {
         let (id, path) = (upload.id, self.data_path(upload.id));
         // Whoever has the name already keeps all that is his, and a finished upload has no more than its record here.
@@ -368,6 +373,11 @@ impl Store for Disk {
     ) -> impl Future<Output = Result<(), StoreError>> + Send + 'static {
         let (upload, written) = (upload.clone(), written.map(DiskWriter::file));
         self.run(move |shared| shared.change(upload.id, || shared.save(&upload, written.as_deref())))
+    }
+
+    async fn declare_length(&self, upload: &Upload) -> Result<(), StoreError> {
+        let upload = upload.clone();
+        self.run(move |shared| shared.declare_length(&upload)).await
     }
 
     async fn writer(&self, upload: &Upload) -> Result<DiskWriter, StoreError> {

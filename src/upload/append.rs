@@ -90,8 +90,9 @@ impl<S: Store> Uploads<S> {
             return self.nothing_more(upload, body).await;
         }
         if declared {
-            // Once told it never changes, so it is on the disk before the first byte is.
-            self.inner.store.save(&upload, None).await?;
+            // Once told it never changes, so it is on the disk before the first byte is; and what it asks for is promised,
+            // as at a creation.
+            self.inner.store.declare_length(&upload).await?;
         }
         let writer = self.inner.store.writer(&upload).await?;
         let (progress, asks) = Progress::new(upload.offset);

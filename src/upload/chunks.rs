@@ -116,6 +116,12 @@ pub enum Contradiction {
     },
 }
 
+/// How many runs of chunks there may be, with gaps between them. Each record of an upload has them all, so that whoever sends
+/// every other byte as a chunk has the server write the square of it. Clients who send their chunks in order, a few at a time,
+/// make a handful; ten thousand chunks in an order that is drawn by lot make a quarter of that, and at this bound those that
+/// fill a gap are taken still.
+const RUNS: usize = 4096;
+
 /// How an upload is cut into chunks, and which of them are there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Chunks {
@@ -127,7 +133,8 @@ pub struct Chunks {
     count: u64,
     /// Those that are there: first and last of each run, in order, no two runs touching.
     present: Vec<(u64, u64)>,
-    /// All bytes before this one are there, also where it lies in the middle of a chunk: bytes were appended, too.
+    /// Up to here all bytes are there, although the chunk that this is in is not: they were appended. They stay, because
+    /// somebody was told of them; the chunk comes whole all the same, and brings them again.
     #[serde(default, skip_serializing_if = "is_zero")]
     appended: u64,
 }
@@ -163,7 +170,8 @@ impl Chunks {
             next = last.saturating_add(2);
             fits
         });
-        in_order && self.appended <= self.total && Self::new(self.total, self.size, self.count).is_ok()
+        let is_in_first_missing = self.appended == 0 || self.appended < self.end_of_first_missing();
+        in_order && is_in_first_missing && Self::new(self.total, self.size, self.count).is_ok()
     }
 
     /// The bytes of a chunk; chunks are numbered from 1.
@@ -242,6 +250,14 @@ impl Chunks {
         }
     }
 
+    fn end_of_first_missing(&self) -> u64 {
+        let first = match self.present.first() {
+            Some((1, last)) => last.saturating_add(1),
+            _ => 1,
+        };
+        self.range(first).map_or(self.total, |range| range.end)
+    }
+
     /// Where the last byte that is there ends.
     #[must_use]
     pub fn end_of_last(&self) -> u64 {
@@ -255,6 +271,15 @@ impl Chunks {
         let starts =
             self.present.iter().filter_map(|(first, _)| self.range(*first).ok()).map(|range| range.start);
         starts.into_iter().find(|start| *start > self.offset())
+    }
+
+    /// There are so many gaps that a chunk is not taken which makes another one.
+    #[must_use]
+    pub fn would_scatter(&self, number: u64) -> bool {
+        let next_to = |(first, last): &(u64, u64)| {
+            number.saturating_add(1) >= *first && number <= last.saturating_add(1)
+        };
+        self.present.len() >= RUNS && !self.present.iter().any(next_to)
     }
 
     /// A chunk has come.
@@ -273,6 +298,12 @@ impl Chunks {
         });
         let at = self.present.partition_point(|(begin, _)| *begin < first);
         self.present.insert(at, (first, last));
+        self.note_appended(self.appended);
+    }
+
+    /// All bytes before `offset` are there; that is worth noting where no whole chunk says it.
+    fn note_appended(&mut self, offset: u64) {
+        self.appended = if offset > self.end_of_first() { offset } else { 0 };
     }
 
     /// How many chunks lie wholly before `offset`.
@@ -282,12 +313,12 @@ impl Chunks {
 
     /// Forgets what is not wholly before `offset`.
     pub fn forget_beyond(&mut self, offset: u64) {
-        let whole = self.whole_before(offset);
+        let (kept, whole) = (self.offset().min(offset), self.whole_before(offset));
         self.present.retain(|(first, _)| *first <= whole);
         if let Some((_, last)) = self.present.last_mut() {
             *last = (*last).min(whole);
         }
-        self.appended = self.appended.min(offset);
+        self.note_appended(kept);
     }
 
     /// All bytes before `offset` have come, whatever chunks they belong to.
@@ -295,11 +326,12 @@ impl Chunks {
         if offset == 0 {
             return;
         }
-        self.appended = self.appended.max(offset.min(self.total));
+        let reached = self.offset().max(offset.min(self.total));
         match self.whole_before(offset) {
             0 => {}
             whole => self.insert_run(1, whole),
         }
+        self.note_appended(reached);
     }
 }
 
@@ -330,6 +362,51 @@ mod tests {
         assert_eq!(serde_json::from_str::<ClientKey>(&serde_json::to_string(&key).unwrap()).unwrap(), key);
     }
 
+    #[test]
+    fn gaps_are_bounded_and_can_always_be_filled() {
+        let mut chunks = Chunks::new(20_000, 1, 20_000).unwrap();
+        let scattered = (1..=20_000).step_by(2).find(|number| {
+            let refused = chunks.would_scatter(*number);
+            if !refused {
+                chunks.insert(*number);
+            }
+            refused
+        });
+        assert_eq!(scattered, Some(2 * RUNS as u64 + 1));
+        assert!(serde_json::to_string(&chunks).unwrap().len() < 128 * 1024, "a record stays small");
+        // Whoever fills gaps goes on, to the end.
+        for number in 1..=20_000 {
+            assert!(!chunks.would_scatter(number), "{number}");
+            chunks.insert(number);
+        }
+        assert!(chunks.are_complete());
+    }
+
+    #[test]
+    fn a_client_with_several_chunks_on_their_way_is_far_from_the_bound() {
+        // 40 GB by the megabyte, four at a time, each of which may be the last of them to come.
+        let (total, size) = (40_000_000_000_u64, 1 << 20);
+        let count = total / size;
+        let mut chunks = Chunks::new(total, size, count).unwrap();
+        let (mut on_their_way, mut next, mut most) = (Vec::new(), 1, 0);
+        let mut rng = 7_u64;
+        while !chunks.are_complete() {
+            while on_their_way.len() < 4 && next <= count {
+                on_their_way.push(next);
+                next += 1;
+            }
+            rng = rng.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            // The oldest of them comes seldom: its line is slow.
+            let slow = rng >> 33 & 63 != 0 && on_their_way.len() > 1;
+            let at = usize::from(slow) + (rng >> 40) as usize % (on_their_way.len() - usize::from(slow));
+            let number = on_their_way.remove(at);
+            assert!(!chunks.would_scatter(number));
+            chunks.insert(number);
+            most = most.max(chunks.present.len());
+        }
+        assert!(most <= 5, "{most}");
+    }
+
     proptest! {
         #[test]
         fn chunks_in_any_order_are_what_a_set_says(numbers in proptest::collection::vec(1_u64..=20, 0..40), cut in 0_u64..=200) {
@@ -344,10 +421,11 @@ mod tests {
                 chunks.present() == set.len() as u64
                     && (1..=20).all(|n| chunks.contains(n) == set.contains(&n))
                     && chunks.are_complete() == (set.len() == 20)
-                    && chunks.offset() == missing.map_or(195, |n| (n - 1) * 10)
+                    && chunks.end_of_first() == missing.map_or(195, |n| (n - 1) * 10)
             };
             prop_assert!(agrees(&chunks, &set) && chunks.is_sound());
             let mut appended = chunks.clone();
+            let offset = chunks.offset();
             chunks.forget_beyond(cut);
             let whole = |n: &u64| if *n == 20 { 195 <= cut } else { n * 10 <= cut };
             // As if all bytes up to there had been appended.
@@ -362,6 +440,25 @@ mod tests {
             prop_assert!(appended.offset() <= cut && appended.is_sound());
             set.retain(whole);
             prop_assert!(agrees(&chunks, &set) && chunks.is_sound());
+            prop_assert_eq!(chunks.offset(), offset.min(cut), "what was told stays");
+        }
+
+        #[test]
+        fn bytes_that_were_appended_stay_told(offset in 0_u64..=195, numbers in proptest::collection::vec(1_u64..=20, 0..40)) {
+            let mut chunks = Chunks::new(195, 10, 20).unwrap();
+            chunks.reach(offset);
+            prop_assert_eq!(chunks.offset(), offset);
+            prop_assert_eq!(chunks.present_bytes(), offset);
+            prop_assert_eq!(chunks.end_of_last(), offset);
+            let mut told = offset;
+            for number in numbers {
+                chunks.insert(number);
+                prop_assert!(chunks.offset() >= told && chunks.is_sound());
+                prop_assert!(chunks.present_bytes() <= 195);
+                told = chunks.offset();
+            }
+            let json = serde_json::to_string(&chunks).unwrap();
+            prop_assert_eq!(serde_json::from_str::<Chunks>(&json).unwrap(), chunks);
         }
     }
 }

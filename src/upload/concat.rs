@@ -3,7 +3,7 @@
 //! The final upload is recorded first, as *assembling*; putting it together is a step of its own that is taken as soon
 //! as all parts are complete, and taken again after a crash. Parts are left as they are; they expire.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -85,7 +85,12 @@ impl<S: Store> Uploads<S> {
         let Concatenation { parts, as_given, metadata } = request;
         let mut sum = Some(0_u64);
         let mut ready = true;
+        let mut seen = HashSet::with_capacity(parts.len());
         for (index, id) in parts.iter().enumerate() {
+            if !seen.insert(*id) {
+                // Nobody needs it, and a list of one part a thousand times is a small request for much to be copied.
+                return Err(UploadError::BadPart { number: index + 1, id: *id, reason: "stands twice" });
+            }
             let part = self.usable_part(index + 1, *id).await?;
             sum = sum.zip(part.length.known()).and_then(|(sum, length)| sum.checked_add(length));
             self.check_size(sum.unwrap_or(part.offset))?;
@@ -112,6 +117,7 @@ impl<S: Store> Uploads<S> {
         match timeout(PATIENCE, assembly).await {
             Ok(Ok(Ok(assembled))) => Ok(assembled.unwrap_or(upload)),
             Ok(Ok(Err(error))) => {
+                self.inner.waiting.remove(&upload);
                 self.take_back(&upload).await;
                 Err(error)
             }
@@ -135,34 +141,35 @@ impl<S: Store> Uploads<S> {
         Ok(part)
     }
 
-    /// A final upload that could not be made and that nobody was told of.
-    async fn take_back(&self, upload: &Upload) {
-        self.inner.waiting.remove(upload);
-        if let Err(error) = self.take_away(upload.id).await {
-            tracing::warn!(id = %upload.id, %error, "a final upload that failed could not be taken back");
-        }
-    }
-
     /// An upload was removed. A final upload that still needed it can never be whole and goes too: its client shall hear
     /// "not found" and not wait for ever.
     pub(super) async fn forget(&self, upload: &Upload) {
         self.inner.metrics.removed(upload);
         self.inner.waiting.remove(upload);
         for id in self.inner.waiting.finals_of(upload.id) {
-            let Ok(waiting) = self.inner.store.peek(id).await else { continue };
-            self.inner.waiting.remove(&waiting);
-            if waiting.state != State::Assembling {
-                continue;
-            }
-            let Ok(_lease) = self.inner.leases.acquire(id).await else { continue };
-            match self.inner.store.remove(&waiting).await {
-                Ok(()) => {
-                    self.inner.metrics.removed(&waiting);
-                    tracing::warn!(%id, part = %upload.id, "removed a final upload: a part of it is gone")
-                }
-                Err(error) => tracing::error!(%id, %error, "can't remove a final upload whose part is gone"),
+            if let Err(error) = self.give_up_final(id).await {
+                tracing::error!(%id, %error, "can't remove a final upload whose part is gone; it is tried again");
+                self.spawn_assembly(id);
             }
         }
+    }
+
+    /// Removes a final upload that can never be whole, because a part of it is gone.
+    async fn give_up_final(&self, id: UploadId) -> Result<(), UploadError> {
+        let Ok(_lease) = self.inner.leases.acquire(id).await else { return Err(UploadError::Busy) };
+        // Looked at under its lease: it may have been put together in the last moment.
+        let upload = match self.inner.store.peek(id).await {
+            Ok(upload) => upload,
+            Err(StoreError::NotFound) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        };
+        self.inner.waiting.remove(&upload);
+        if upload.state == State::Assembling {
+            self.inner.store.remove(&upload).await?;
+            self.inner.metrics.removed(&upload);
+            tracing::warn!(%id, "removed a final upload: a part of it is gone");
+        }
+        Ok(())
     }
 
     /// When the last of a final upload's parts expires; `None`: one of them never does.
@@ -195,7 +202,20 @@ impl<S: Store> Uploads<S> {
         let engine = self.clone();
         tokio::spawn(async move {
             while let Err(error) = engine.assemble(id).await {
-                let passes = matches!(error, UploadError::NoSpace | UploadError::Storage(_));
+                if matches!(error, UploadError::BadPart { .. }) {
+                    // The part went before anybody had noted that it is waited for; or the process died between the end of
+                    // the part and the end of this one.
+                    match engine.give_up_final(id).await {
+                        Ok(()) => return,
+                        Err(error) => {
+                            tracing::error!(%id, %error, "can't remove a final upload whose part is gone")
+                        }
+                    }
+                }
+                let passes = matches!(
+                    error,
+                    UploadError::NoSpace | UploadError::Storage(_) | UploadError::BadPart { .. }
+                );
                 tracing::error!(%id, %error, passes, "could not put a final upload together");
                 if !passes || timeout(TRY_AGAIN, engine.inner.closing.cancelled()).await.is_ok() {
                     return;
@@ -223,6 +243,7 @@ impl<S: Store> Uploads<S> {
         let Kind::Final { parts: ids, .. } = &upload.kind else { return Ok(None) };
         let mut parts = Vec::with_capacity(ids.len());
         let mut total = 0_u64;
+        let mut ready = true;
         for (index, id) in ids.iter().enumerate() {
             let part = self.inner.store.peek(*id).await.map_err(|error| match error {
                 StoreError::NotFound => {
@@ -230,11 +251,13 @@ impl<S: Store> Uploads<S> {
                 }
                 other => other.into(),
             })?;
-            if !part.is_complete() {
-                return Ok(None);
-            }
+            // All are looked at: one that is gone is not waited for.
+            ready &= part.is_complete();
             total = total.saturating_add(part.offset);
             parts.push(part);
+        }
+        if !ready {
+            return Ok(None);
         }
         self.check_size(total)?;
         let assembled = self.inner.store.assemble(upload, parts).await?;

@@ -192,11 +192,16 @@ impl<S: Store> Uploads<S> {
                 ..
             } => Ok(self.inner.store.peek(id).await?),
             error => {
-                if let Err(left) = self.take_away(id).await {
-                    tracing::warn!(%id, error = %left, "a creation that failed could not be taken back");
-                }
+                self.take_back(&created).await;
                 Err(error)
             }
+        }
+    }
+
+    /// An upload that could not be made as it was asked for, and that nobody was told of.
+    pub(super) async fn take_back(&self, upload: &Upload) {
+        if let Err(error) = self.take_away(upload.id).await {
+            tracing::warn!(id = %upload.id, %error, "a creation that failed could not be taken back");
         }
     }
 }

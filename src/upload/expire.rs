@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use super::lease::Lease;
 use super::{Kind, State, Upload, UploadError, UploadId, Uploads};
@@ -20,6 +21,12 @@ const LOOK_AGAIN: Duration = Duration::from_secs(60);
 
 /// How long an upload that is due but in use is left alone: most use is a HEAD's millisecond.
 const IN_USE: Duration = Duration::from_secs(10);
+
+/// So many removals may follow each other at once.
+const A_FEW: usize = 8;
+
+/// How long a sweep rests after them, at the least.
+const REST: Duration = Duration::from_millis(2);
 
 /// What may expire when.
 #[derive(Default)]
@@ -117,12 +124,22 @@ impl<S: Store> Uploads<S> {
     }
 
     /// Removes what has expired by `now`. Answers how many that were.
+    ///
+    /// A night's worth of uploads may be due together, and each of them costs the disk syncs. So a sweep rests as long as it
+    /// works, and requests have half of the disk at least.
     pub async fn sweep(&self, now: Timestamp) -> usize {
         let mut removed = 0;
         self.inner.metrics.sweeps.inc();
+        let mut began = Instant::now();
         while let Some(id) = self.inner.agenda.take_due(now) {
             match self.remove_expired(id, now).await {
-                Ok(true) => removed += 1,
+                Ok(true) => {
+                    removed += 1;
+                    if removed % A_FEW == 0 {
+                        tokio::time::sleep(began.elapsed().max(REST)).await;
+                        began = Instant::now();
+                    }
+                }
                 Ok(false) | Err(UploadError::NotFound) => {}
                 Err(error) => {
                     tracing::error!(%id, %error, "can't remove an expired upload; it is tried again");

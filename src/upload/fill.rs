@@ -148,6 +148,9 @@ impl<S: Store> Uploads<S> {
         if chunks.contains(chunk.number) {
             return Ok(upload);
         }
+        if chunks.would_scatter(chunk.number) {
+            return Err(UploadError::Scattered);
+        }
         let range = chunks.range(chunk.number)?;
         let lease = session.writers.acquire(chunk.number).await.map_err(|_| UploadError::Busy)?;
         if session.lease.is_revoked() {
@@ -226,7 +229,11 @@ impl<S: Store> Uploads<S> {
         let state = State::Filling(filling.chunks.clone());
         let upload =
             self.create_with(Upload { key: Some(filling.key), state, expires, ..upload }, Vec::new()).await?;
-        self.inner.store.bind(filling.key, upload.id).await?;
+        if let Err(error) = self.inner.store.bind(filling.key, upload.id).await {
+            // Nothing leads to it, and its client will ask for another one: it would keep its room until it expires.
+            self.take_back(&upload).await;
+            return Err(error.into());
+        }
         Ok(upload)
     }
 

@@ -36,7 +36,7 @@ pub enum Kind {
     Whole,
     /// A piece of a later final upload (tus concatenation).
     Partial,
-    /// Made of partial uploads, in this order; the same one may stand in it more than once.
+    /// Made of partial uploads, in this order.
     Final {
         /// The partial uploads.
         parts: Vec<UploadId>,

@@ -106,3 +106,52 @@ fn asking_for_a_final_upload_does_not_keep_it_from_being_assembled() {
         eventually("the final upload is assembled", || daemon.head(&made).offset() == Some(5));
     }
 }
+
+#[test]
+fn a_final_upload_whose_part_is_gone_goes_too() {
+    const A: &str = "aa000000000000000000000000000000";
+    const GONE: &str = "bb000000000000000000000000000000";
+    const MADE: &str = "cc000000000000000000000000000000";
+    // The process died between the end of the part and the end of what waited for it; another part is still under way.
+    let left = DataDir::new();
+    left.leave(A, json!({ "kind": { "type": "partial" } }), Some(b""));
+    let kind =
+        json!({ "type": "final", "parts": [A, GONE], "as_given": format!("final;/files/{A} /files/{GONE}") });
+    left.leave(MADE, json!({ "kind": kind, "length": 20, "state": { "type": "assembling" } }), Some(b""));
+
+    let daemon = Daemon::start_on(left, &[]);
+    eventually("its client hears that it is gone", || daemon.head(&format!("/files/{MADE}")).status == 404);
+    assert!(daemon.uploads().into_keys().all(|path| path.contains(A)), "nothing is left of it");
+    assert_eq!(daemon.offset(&format!("/files/{A}")), 0);
+}
+
+#[test]
+fn a_part_that_ends_while_it_is_waited_for_takes_the_final_upload_with_it_unless_that_is_whole() {
+    let daemon = Daemon::start(&[]);
+    let a = daemon.upload("Upload-Concat: partial", b"hello");
+    let b = daemon.create("Upload-Concat: partial\nUpload-Length: 5");
+    let waiting = daemon.create(&format!("Upload-Concat: final;{a} {b}"));
+    let whole = daemon.create(&format!("Upload-Concat: final;{a}\n{}", filename("whole.txt")));
+    assert_eq!(daemon.offset(&whole), 5);
+    daemon.ask("DELETE", &a, "", b"").expect(204);
+    eventually("its client hears that it is gone", || daemon.head(&waiting).status == 404);
+    assert_eq!(daemon.offset(&whole), 5);
+    assert_eq!(daemon.files()["whole.txt"], b"hello");
+}
+
+#[test]
+fn a_part_stands_once_in_a_list() {
+    let daemon = Daemon::start(&[]);
+    let a = daemon.upload("Upload-Concat: partial", &bytes(100_000));
+    let b = daemon.upload("Upload-Concat: partial", &bytes(10));
+    let list = format!("Upload-Concat: final;{a} {b} {a}");
+    let refused = daemon.ask("POST", "/files/", &list, b"").expect_code(400, "ERR_INVALID_CONCAT");
+    assert!(refused.text().contains("part 3 ("), "{}", refused.text());
+    assert!(refused.text().contains("stands twice"), "{}", refused.text());
+    assert!(daemon.files().is_empty());
+    // Several final uploads may be made of it.
+    for list in [format!("{a} {b}"), format!("{b} {a}")] {
+        daemon.create(&format!("Upload-Concat: final;{list}"));
+    }
+    assert!(daemon.files().values().all(|file| file.len() == 100_010));
+}

@@ -5,7 +5,7 @@ use std::thread;
 
 use serde_json::Value;
 
-use crate::support::daemon::Daemon;
+use crate::support::daemon::{Daemon, id};
 use crate::support::wire::Answer;
 use crate::support::{base64, bytes, eventually};
 
@@ -15,15 +15,17 @@ pub(crate) struct File {
     name: &'static str,
     pub(crate) bytes: Vec<u8>,
     chunk: usize,
+    /// As many as the client makes of it, if it is another one.
+    count: Option<usize>,
 }
 
 impl File {
     pub(crate) fn new(identifier: &'static str, name: &'static str, len: usize, chunk: usize) -> Self {
-        Self { identifier, name, bytes: bytes(len), chunk }
+        Self { identifier, name, bytes: bytes(len), chunk, count: None }
     }
 
     fn count(&self) -> usize {
-        (self.bytes.len() / self.chunk).max(1)
+        self.count.unwrap_or((self.bytes.len() / self.chunk).max(1))
     }
 
     pub(crate) fn part(&self, number: usize) -> &[u8] {
@@ -370,6 +372,7 @@ fn hostile_names_stay_below_the_files() {
             name: Box::leak(name.to_owned().into_boxed_str()),
             bytes: bytes(100),
             chunk: 100,
+            count: None,
         };
         file.put(&daemon, 1).expect(200);
         assert!(daemon.files().values().all(|contents| *contents == file.bytes), "{name}");
@@ -388,4 +391,51 @@ fn abandoned_chunks_expire_by_their_own_rule() {
     file.put(&daemon, 1).expect(200);
     eventually("nothing is left of it", || daemon.uploads().is_empty());
     assert_eq!(file.status(&daemon)["status"], "not_found");
+}
+
+#[test]
+fn an_offset_that_was_told_stays_when_chunks_follow_an_append() {
+    let daemon = Daemon::start(&[]);
+    // Ten, ten and five bytes.
+    let file = File { count: Some(3), ..File::new("25-s", "s.bin", 25, 10) };
+    file.put(&daemon, 1).expect(200);
+    let upload = daemon.one_upload();
+    daemon.patch(&upload, 10, &file.bytes[10..15]).expect(204);
+    assert_eq!(daemon.offset(&upload), 15);
+
+    file.put(&daemon, 3).expect(200);
+    assert_eq!(daemon.offset(&upload), 15, "it was told");
+    let daemon = Daemon::start_on(daemon.kill(), &[]);
+    assert_eq!(daemon.offset(&upload), 15, "and is told again");
+
+    // Both doors are open still.
+    assert!(!file.has(&daemon, 2));
+    daemon.patch(&upload, 15, &file.bytes[15..17]).expect(204);
+    assert_eq!(daemon.offset(&upload), 17);
+    file.put(&daemon, 3).expect(200);
+    file.put(&daemon, 2).expect(200);
+    assert_eq!(daemon.files()["s.bin"], file.bytes);
+}
+
+#[test]
+fn a_chunk_that_makes_a_gap_too_many_may_come_later() {
+    let file = File::new("9000-g", "g.bin", 9000, 1);
+    let daemon = Daemon::start(&["--durability", "relaxed"]);
+    file.put(&daemon, 1).expect(200);
+    let upload = daemon.one_upload();
+    // Thousands have come, and none beside another.
+    let data = daemon.kill();
+    let mut sidecar = data.sidecar(id(&upload));
+    sidecar["state"]["present"] = (0..4096).map(|n| serde_json::json!([2 * n + 1, 2 * n + 1])).collect();
+    data.leave_sidecar(id(&upload), &sidecar.to_string());
+    std::fs::write(data.data_path(id(&upload)), &file.bytes).unwrap();
+
+    let daemon = Daemon::start_on(data, &["--durability", "relaxed"]);
+    let refused = file.put(&daemon, 8500).expect_code(503, "ERR_TOO_MANY_GAPS");
+    assert!(refused.header("Retry-After").is_some());
+    // Whoever fills a gap is welcome, and then it has its place.
+    file.put(&daemon, 2).expect(200);
+    file.put(&daemon, 8192).expect(200);
+    file.put(&daemon, 8500).expect(200);
+    assert_eq!(file.status(&daemon)["chunks_present"], 4099);
 }

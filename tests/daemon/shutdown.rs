@@ -111,3 +111,39 @@ fn waiting_for_running_requests_has_an_end() {
     assert_eq!(status.code(), Some(0), "{log}");
     assert!(log.contains("--shutdown-timeout is over"), "{log}");
 }
+
+const EXPECT: &str = "Expect: 100-continue";
+
+/// Nobody waits for the end of these bodies either: their clients come back with the whole chunk.
+#[test]
+fn a_form_that_stalls_before_its_chunk_is_sent_away() {
+    let daemon = Daemon::start(&["--shutdown-timeout", "1h"]);
+    let mut wire = daemon.connect();
+    let headers = format!("Content-Type: multipart/form-data; boundary=B\n{EXPECT}");
+    wire.send_head("POST", "/resumable_upload", &headers, Some(100_000));
+    // It is being read,
+    wire.answer().expect(100);
+    // and this is all that comes.
+    wire.send("--B\r\nContent-Disposition: form-data; name=\"resumableChunkNumber\"\r\n\r\n1");
+    daemon.signal(Signal::TERM);
+    let answer = wire.answer().expect_code(503, "ERR_SHUTTING_DOWN");
+    assert!(answer.header("Retry-After").is_some());
+    let (status, log, _) = daemon.wait();
+    assert_eq!(status.code(), Some(0), "{log}");
+}
+
+#[test]
+fn a_chunk_that_is_there_already_and_comes_again_is_answered() {
+    let daemon = Daemon::start(&["--shutdown-timeout", "1h"]);
+    let chunk = "/resumable_upload?resumableChunkNumber=1&resumableChunkSize=1000&resumableCurrentChunkSize=1000\
+                 &resumableTotalSize=3000&resumableTotalChunks=3&resumableIdentifier=x&resumableFilename=x";
+    daemon.ask("POST", chunk, "", &bytes(1000)).expect(200);
+    let mut wire = daemon.connect();
+    wire.send_head("POST", chunk, EXPECT, Some(1000));
+    wire.answer().expect(100);
+    wire.send(b"xxx");
+    daemon.signal(Signal::TERM);
+    wire.answer().expect(200);
+    let (status, log, _) = daemon.wait();
+    assert_eq!(status.code(), Some(0), "{log}");
+}

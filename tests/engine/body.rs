@@ -43,6 +43,9 @@ impl Stream for Fed {
     }
 }
 
+/// For those who send none.
+pub(crate) const NO_BODY: Option<resumed::upload::Body<Fed>> = None;
+
 /// More than any upload here is long.
 const PATTERN: usize = 8 << 20;
 

@@ -165,6 +165,39 @@ async fn bytes_that_are_not_verified_are_cut_off<B: Bench>() {
     assert_eq!((found.offset, found.state), (4, State::Receiving));
 }
 
+/// "Takes a new upload in … if there is room for the whole of it."
+async fn what_does_not_fit_is_not_taken_in<B: Bench>() {
+    let (bench, upload) = (B::new(), upload(Length::Known(u64::MAX / 2)));
+    let store = bench.open();
+    assert!(matches!(store.create(upload.clone(), Vec::new()).await, Err(StoreError::NoSpace)));
+    assert!(matches!(store.load(upload.id).await, Err(StoreError::NotFound)), "nothing is left of it");
+}
+
+/// "Records the length of an upload that had none until now, if there is room for what is still to come of it … nothing was
+/// changed then."
+async fn a_length_that_comes_later_needs_room_too<B: Bench>() {
+    let (bench, mut upload) = (B::new(), upload(Length::Deferred));
+    {
+        let store = bench.open();
+        store.create(upload.clone(), Vec::new()).await.unwrap();
+        append(&store, &mut upload, 4).await;
+        let too_long = Upload { length: Length::Known(u64::MAX / 2), ..upload.clone() };
+        assert!(matches!(store.declare_length(&too_long).await, Err(StoreError::NoSpace)));
+        assert_eq!(store.load(upload.id).await.unwrap(), upload, "its length is deferred still");
+        // Nobody else's room is gone with it.
+        let other = self::upload(Length::Known(1 << 20));
+        store.create(other, Vec::new()).await.unwrap();
+        upload.length = Length::Known(10);
+        store.declare_length(&upload).await.unwrap();
+        assert_eq!(store.peek(upload.id).await.unwrap(), upload);
+    }
+    bench.cut_power();
+    let store = bench.open();
+    assert_eq!(store.load(upload.id).await.unwrap(), upload);
+    let whole = publish(&store, upload).await;
+    assert_eq!(read(&store, &whole).await, content(1, 0..10));
+}
+
 /// "Reads an upload as it was last saved": a look changes nothing and waits for nobody.
 async fn a_look_disturbs_nobody<B: Bench>() {
     let (bench, mut upload) = (B::new(), upload(Length::Known(10)));
@@ -402,6 +435,8 @@ macro_rules! contract {
             a_record_comes_back_as_it_was_given
             what_is_saved_survives_and_what_is_not_is_cut_off_or_kept_whole
             bytes_that_are_not_verified_are_cut_off
+            what_does_not_fit_is_not_taken_in
+            a_length_that_comes_later_needs_room_too
             a_look_disturbs_nobody
             a_writer_goes_back
             what_was_written_can_be_summed_up

@@ -11,8 +11,10 @@ use proptest::test_runner::{
     Config, FileFailurePersistence, RngAlgorithm, RngSeed, TestCaseError, TestError, TestRunner,
 };
 
+use resumed::store::Store as _;
+
 use crate::bench::{Bench, InMemory, OnDisk};
-use crate::plan::{Amount, Append, At, Body, End, New, Step, Sum, plan};
+use crate::plan::{Amount, Append, At, Body, ChunkOf, End, New, Step, Sum, plan};
 use crate::watched::Fault;
 use crate::world::{World, run};
 
@@ -165,4 +167,25 @@ fn a_checkpoint_under_way_is_waited_for_when_a_write_fails() {
     ];
     kept::<InMemory>(&plan);
     kept::<OnDisk>(&plan);
+}
+
+/// Each chunk of a file whose name could not be noted left an upload behind that nobody could find, with all the room that it
+/// had been promised.
+#[test]
+fn an_upload_that_no_name_could_be_given_to_is_taken_back() {
+    for fault in [Fault::NoSpace, Fault::Io, Fault::AnswerLost] {
+        let mut world = World::<InMemory>::new();
+        let mut take = |step: Step| world.step(&step).unwrap_or_else(|wrong| panic!("{wrong}"));
+        let body = Body { checksum: Sum::None, len: None, first: Amount::Rest, end: Some(End::Good) };
+        take(Step::Hold);
+        take(Step::Chunk(ChunkOf { file: 0, number: 0, body }));
+        // The upload is made,
+        take(Step::LetOneGo(0));
+        take(Step::LetOneGo(0));
+        // and now it gets its name.
+        take(Step::Fail(fault));
+        take(Step::LetAllGo);
+        assert_eq!(world.hand.faults_met(), 1, "{fault:?}");
+        assert!(world.bench.open().unfinished().is_empty(), "{fault:?}");
+    }
 }

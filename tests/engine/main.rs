@@ -16,5 +16,6 @@ mod judge;
 mod memory;
 mod model;
 mod plan;
+mod sweeping;
 mod watched;
 mod world;

@@ -17,6 +17,9 @@ use resumed::store::{ByteStream, Store, StoreError, Writer, Written};
 use resumed::upload::{ClientKey, Hasher, Length, State, Upload, UploadId};
 use tokio::sync::mpsc;
 
+/// More than any upload here needs, and less than one that asks for all there is.
+const ROOM: u64 = 1 << 60;
+
 /// What there is of each upload, and what the power would take.
 #[derive(Default)]
 pub(crate) struct Contents {
@@ -157,6 +160,9 @@ impl Store for Memory {
 
     async fn create(&self, mut upload: Upload, first: Vec<Bytes>) -> Result<Upload, StoreError> {
         let mut contents = self.lock();
+        if upload.length.known().is_some_and(|length| length > ROOM) {
+            return Err(StoreError::NoSpace);
+        }
         if contents.uploads.contains_key(&upload.id) {
             return Err(StoreError::Io("create", io::ErrorKind::AlreadyExists.into()));
         }
@@ -195,6 +201,13 @@ impl Store for Memory {
             }
             Ok(())
         }
+    }
+
+    async fn declare_length(&self, upload: &Upload) -> Result<(), StoreError> {
+        if upload.length.known().is_some_and(|length| length - upload.offset > ROOM) {
+            return Err(StoreError::NoSpace);
+        }
+        self.save(upload, None).await
     }
 
     async fn writer(&self, upload: &Upload) -> Result<MemoryWriter, StoreError> {

@@ -257,6 +257,13 @@ impl<S: Store> Store for Watched<S> {
         async move { hand.run(id, "save", Busy::during(threads, saving)).await }
     }
 
+    async fn declare_length(&self, upload: &Upload) -> Result<(), StoreError> {
+        let (store, upload, threads) = (self.store.clone(), upload.clone(), self.threads);
+        let id = upload.id;
+        let work = async move { Busy::during(threads, store.declare_length(&upload)).await };
+        self.hand.run(id, "declare its length", work).await
+    }
+
     async fn writer(&self, upload: &Upload) -> Result<Self::Writer, StoreError> {
         let writer = Busy::during(self.threads, self.store.writer(upload)).await?;
         let (hand, threads) = (self.hand.clone(), self.threads);
@@ -310,7 +317,10 @@ impl<S: Store> Store for Watched<S> {
     }
 
     async fn bind(&self, key: ClientKey, id: UploadId) -> Result<(), StoreError> {
-        Busy::during(self.threads, self.store.bind(key, id)).await
+        let (store, threads) = (self.store.clone(), self.threads);
+        // It changes nothing of the upload, so it may run beside what does.
+        let work = async move { Busy::during(threads, store.bind(key, id)).await };
+        self.hand.run(UploadId::random().unwrap(), "bind", work).await
     }
 
     fn unfinished(&self) -> mpsc::Receiver<(UploadId, Result<Upload, StoreError>)> {

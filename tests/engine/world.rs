@@ -385,7 +385,8 @@ impl<B: Bench> World<B> {
             return;
         }
         let of = |part: &usize| &self.slots[*part];
-        let refused = parts.iter().map(of).any(|part| !part.partial || part.gone == Gone::Yes);
+        let twice = (1..parts.len()).any(|at| parts[..at].contains(&parts[at]));
+        let refused = twice || parts.iter().map(of).any(|part| !part.partial || part.gone == Gone::Yes);
         // Whether a part is there is not sure while somebody may remove it.
         let sure = refused || parts.iter().map(of).all(|part| part.gone == Gone::No);
         let length = parts.iter().map(|part| of(part).fed_up_to()).sum();

@@ -207,6 +207,16 @@ impl Daemon {
         wire
     }
 
+    /// The path of the one upload that there is.
+    #[track_caller]
+    pub(crate) fn one_upload(&self) -> String {
+        let records: Vec<String> =
+            self.data.uploads().into_keys().filter(|path| path.ends_with(".json")).collect();
+        let [record] = &records[..] else { panic!("{records:?}") };
+        let (_, name) = record.split_once('/').unwrap();
+        format!("{}{}", self.base(), name.trim_end_matches(".json"))
+    }
+
     /// Waits until the system has this many bytes of an unfinished upload.
     #[track_caller]
     pub(crate) fn wait_for_data(&self, upload: &str, len: u64) {

@@ -79,10 +79,18 @@ pub(super) fn cases() -> Vec<Case> {
             let part = filled_part(&lab, pattern(64, 777)).await?;
             joined(&lab, &[&part]).await
         }),
-        robust("P2-repeats", "A part may stand in the list more than once.", |lab| async move {
-            let [first, second, _] = &three(&lab).await?;
-            joined(&lab, &[first, second, first, first]).await
-        }),
+        robust(
+            "P2-repeats",
+            "A part that stands in the list more than once is taken as often, or the list is refused with 400.",
+            |lab| async move {
+                let [first, second, _] = &three(&lab).await?;
+                let parts = [first, second, first, first];
+                match repeated(&lab, &parts.map(|part| &part.upload)).await? {
+                    Some(upload) => holds(&lab, &upload, &content(&parts)).await,
+                    None => Ok(()),
+                }
+            },
+        ),
         robust("P2-twice", "The same parts can make several final uploads.", |lab| async move {
             let [first, second, third] = &three(&lab).await?;
             joined(&lab, &[first, second]).await?;
@@ -117,7 +125,8 @@ pub(super) fn cases() -> Vec<Case> {
             |lab| async move {
                 let first = filled_part(&lab, pattern(60, 128 * 1024)).await?;
                 let second = filled_part(&lab, pattern(59, 64 * 1024)).await?;
-                joined(&lab, &[&first, &second, &first]).await
+                let third = filled_part(&lab, pattern(58, 128 * 1024)).await?;
+                joined(&lab, &[&first, &second, &third]).await
             },
         ),
     ]
@@ -163,10 +172,26 @@ pub(super) async fn final_of(lab: &Lab, parts: &[&Part]) -> Verdict<Upload> {
     Ok(lab.create_by(final_request(lab, &urls)).await?.0)
 }
 
-/// Demands that a final upload of these parts has their content, one after the other.
+/// What these parts have, one after the other.
+fn content(parts: &[&Part]) -> Vec<u8> {
+    parts.iter().flat_map(|part| part.bytes.clone()).collect()
+}
+
+/// Demands that a final upload of these parts has their content.
 async fn joined(lab: &Lab, parts: &[&Part]) -> Verdict {
-    let content: Vec<u8> = parts.iter().flat_map(|part| part.bytes.clone()).collect();
-    holds(lab, &final_of(lab, parts).await?, &content).await
+    holds(lab, &final_of(lab, parts).await?, &content(parts)).await
+}
+
+/// A final upload of a list in which a part stands more than once. The text neither allows nor forbids that, and a server
+/// may mind what one small request has it copy; `None`: it refuses the list.
+pub(super) async fn repeated(lab: &Lab, parts: &[&Upload]) -> Verdict<Option<Upload>> {
+    let urls: Vec<&str> = parts.iter().map(|part| part.path.as_str()).collect();
+    let answer = lab.send(final_request(lab, &urls)).await?;
+    if answer.status == 400 {
+        return Ok(None);
+    }
+    answer.status(&[201])?;
+    lab.adopt(&answer).map(Some)
 }
 
 /// Three parts, named as `name` says, make a final upload with their content.

@@ -35,6 +35,8 @@ pub(super) fn fail(error: &UploadError) -> Problem {
             passes(StatusCode::TOO_MANY_REQUESTS, "ERR_TOO_MANY_CREATIONS", *wait)
         }
         E::TooManyAppends { .. } => passes(StatusCode::TOO_MANY_REQUESTS, "ERR_TOO_MANY_APPENDS", 5),
+        // Its client sends the others meanwhile, and this one again: by then there are fewer gaps.
+        E::Scattered => passes(StatusCode::SERVICE_UNAVAILABLE, "ERR_TOO_MANY_GAPS", 5),
         E::NoSpace => passes(StatusCode::INSUFFICIENT_STORAGE, "ERR_NO_SPACE", 60),
         E::Closing => passes(StatusCode::SERVICE_UNAVAILABLE, "ERR_SHUTTING_DOWN", 5),
         E::Unverified(cause) => {

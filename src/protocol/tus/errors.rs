@@ -48,6 +48,7 @@ pub(super) fn problem(error: &UploadError) -> Problem {
         }
         E::TooManyAppends { .. } => passes(StatusCode::LOCKED, "ERR_TOO_MANY_APPENDS", 5),
         E::Incomplete { .. } => passes(StatusCode::LOCKED, "ERR_UPLOAD_INCOMPLETE", 10),
+        E::Scattered => passes(StatusCode::SERVICE_UNAVAILABLE, "ERR_TOO_MANY_GAPS", 5),
         E::Busy => passes(StatusCode::LOCKED, "ERR_UPLOAD_BUSY", 1),
         E::Closing => passes(StatusCode::SERVICE_UNAVAILABLE, "ERR_SHUTTING_DOWN", 5),
         E::NoSpace => passes(StatusCode::INSUFFICIENT_STORAGE, "ERR_NO_SPACE", 60),

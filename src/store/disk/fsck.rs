@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 
 use super::{DiskOptions, Shared, fault, is_file_of, lock};
 use crate::store::StoreError;
-use crate::upload::{ClientKey, State, Upload, UploadId};
+use crate::upload::{ClientKey, Kind, State, Upload, UploadId};
 
 /// While a daemon runs, what is younger is its work in progress.
 const IN_PROGRESS: Duration = Duration::from_secs(60);
@@ -50,6 +50,8 @@ pub enum Fault {
     },
     /// All bytes are there, and the file was not published.
     Unpublished,
+    /// A final upload that waits for a part which is gone.
+    PartGone(UploadId),
     /// The name of the finished file is in another upload's record too.
     Claimed(UploadId),
     /// A client's name that leads to no upload.
@@ -63,7 +65,7 @@ impl Fault {
     #[must_use]
     pub fn remedy(&self) -> Option<&'static str> {
         match self {
-            Self::Leftover | Self::Orphan | Self::DeadKey => Some("remove it"),
+            Self::Leftover | Self::Orphan | Self::DeadKey | Self::PartGone(_) => Some("remove it"),
             Self::Damaged(_) | Self::NoData => Some("put it into damaged/"),
             Self::Lost { .. } => Some("go back to what is there"),
             Self::Unsettled { .. } => Some("settle the offset"),
@@ -93,6 +95,7 @@ impl fmt::Display for Fault {
                 write!(f, "{recorded} bytes are recorded, {stored} are there")
             }
             Self::Unpublished => f.write_str("the upload is complete and not published"),
+            Self::PartGone(id) => write!(f, "a final upload that can never be whole: its part {id} is gone"),
             Self::Claimed(id) => write!(f, "upload {id} has the same finished file"),
             Self::DeadKey => f.write_str("a client's name that leads to no upload"),
             Self::Foreign => f.write_str("resumed did not put this here"),
@@ -244,8 +247,12 @@ impl Check<'_> {
             Standing::Gone => {}
         }
         if let Some(fault) = fault {
-            let aside = matches!(fault, Fault::Damaged(_) | Fault::NoData);
-            self.found(path, fault, |shared| if aside { set_aside(shared, id) } else { settle(shared, id) });
+            let mend = match fault {
+                Fault::Damaged(_) | Fault::NoData => set_aside,
+                Fault::PartGone(_) => remove,
+                _ => settle,
+            };
+            self.found(path, fault, |shared| mend(shared, id));
         }
     }
 
@@ -266,10 +273,14 @@ impl Check<'_> {
         let Some(stored) = stored else { return (Standing::Unfinished, Some(Fault::NoData)) };
         let recorded = match &upload.state {
             State::Filling(chunks) => chunks.end_of_last(),
-            State::Assembling => 0,
             _ => upload.offset,
         };
+        let part_gone = || match &upload.kind {
+            Kind::Final { parts, .. } => parts.iter().find(|part| !self.shared.sidecar_path(**part).exists()),
+            _ => None,
+        };
         let fault = match &upload.state {
+            State::Assembling => part_gone().map(|part| Fault::PartGone(*part)),
             _ if stored < recorded => Some(Fault::Lost { recorded, stored }),
             State::Receiving if upload.has_all_bytes() => Some(Fault::Unpublished),
             State::Receiving | State::Verifying if stored > recorded => {
@@ -347,6 +358,12 @@ fn settle(shared: &Shared, id: UploadId) -> Result<(), StoreError> {
         shared.publish(upload, None)?;
     }
     Ok(())
+}
+
+/// As the daemon does when it finds out.
+fn remove(shared: &Shared, id: UploadId) -> Result<(), StoreError> {
+    let upload = shared.read_sidecar(id)?.into_upload();
+    shared.remove(&upload)
 }
 
 /// Out of the way, so that its client hears "not found" and begins again, and where people can look at it.

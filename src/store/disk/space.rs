@@ -87,6 +87,15 @@ impl Space {
         Ok(())
     }
 
+    /// Promises room for the rest of an upload that did not say before how long it is. Its bytes have theirs already, so
+    /// one of which nothing more is to come is never refused.
+    ///
+    /// # Errors
+    /// As for [`promise`](Self::promise).
+    pub(super) fn promise_rest(&self, upload: &Upload) -> Result<(), StoreError> {
+        if self.to_come(upload) == 0 { Ok(()) } else { self.promise(upload) }
+    }
+
     /// Notes what an upload has still to bring, now that it is like this.
     pub(super) fn note(&self, upload: &Upload) {
         let bytes = self.to_come(upload);
@@ -181,6 +190,18 @@ mod tests {
         let (_dir, space) = space(GIB);
         space.promise(&upload(Length::Deferred)).unwrap();
         assert_eq!(space.promises().sum, 0);
+    }
+
+    #[test]
+    fn who_says_it_later_is_promised_the_rest() {
+        let (_dir, space) = space(2 * GIB);
+        let late = Upload { offset: GIB, ..upload(Length::Known(4 * GIB)) };
+        assert!(matches!(space.promise_rest(&late), Err(StoreError::NoSpace)));
+        assert_eq!(space.promises().sum, 0);
+        space.promise_rest(&Upload { length: Length::Known(2 * GIB), ..late.clone() }).unwrap();
+        assert_eq!(space.promises().sum, GIB);
+        space.set_reserve(u64::MAX);
+        space.promise_rest(&Upload { length: Length::Known(GIB), ..late }).unwrap();
     }
 
     #[test]
