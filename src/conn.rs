@@ -127,8 +127,7 @@ async fn serve_http2(
     tokio::select! {
         biased;
         result = &mut connection => result,
-        // The last of an answer may lie here until the client has room for it.
-        () = requests.none_for(NOT_READ) => Ok(()),
+        () = requests.none_left_for(limit) => Ok(()),
     }
 }
 

@@ -24,6 +24,8 @@ struct Count {
     open: usize,
     /// Their answer is on its way.
     answering: usize,
+    /// There was one.
+    any: bool,
 }
 
 impl Requests {
@@ -42,10 +44,21 @@ impl Requests {
 
     /// Resolves when there has been no request for so long, or when nobody reads the answers.
     pub(super) async fn none_for(&self, limit: Duration) {
+        self.none_for_either(limit, limit).await;
+    }
+
+    /// The same for a client that is told to go. The last of an answer may lie here until he has room for it; if he never
+    /// asked, there is nothing to wait for.
+    pub(super) async fn none_left_for(&self, limit: Duration) {
+        self.none_for_either(limit, limit.max(NOT_READ)).await;
+    }
+
+    async fn none_for_either(&self, never: Duration, after_the_last: Duration) {
         let mut changes = self.0.subscribe();
         loop {
             let patience = match *changes.borrow_and_update() {
-                Count { open: 0, answering: 0 } => limit,
+                Count { any: false, .. } => never,
+                Count { open: 0, answering: 0, .. } => after_the_last,
                 Count { open: 0, .. } => NOT_READ,
                 // Each has limits of its own.
                 Count { .. } => Duration::MAX,
@@ -65,7 +78,10 @@ struct Part {
 
 impl Part {
     fn of(requests: Requests, place: fn(&mut Count) -> &mut usize) -> Self {
-        requests.0.send_modify(|count| *place(count) += 1);
+        requests.0.send_modify(|count| {
+            *place(count) += 1;
+            count.any = true;
+        });
         Self { requests, place }
     }
 
@@ -135,6 +151,17 @@ mod tests {
         assert_eq!(none_after(&requests).await, Some(NOT_READ), "a reader may take some time");
         drop(answer);
         assert_eq!(none_after(&requests).await, Some(LIMIT));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_who_has_asked_is_waited_for_at_the_end() {
+        let requests = Requests::new();
+        let began = Instant::now();
+        requests.none_left_for(LIMIT).await;
+        assert_eq!(began.elapsed(), LIMIT);
+        drop(Part::of(requests.clone(), |count| &mut count.open));
+        requests.none_left_for(LIMIT).await;
+        assert_eq!(began.elapsed(), LIMIT + NOT_READ);
     }
 
     #[tokio::test(start_paused = true)]

@@ -33,11 +33,15 @@ impl Http2 {
     }
 
     fn frame(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
+        self.try_frame(kind, flags, stream, payload).unwrap();
+    }
+
+    fn try_frame(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) -> std::io::Result<()> {
         let len = u32::try_from(payload.len()).unwrap().to_be_bytes();
         let mut frame = vec![len[1], len[2], len[3], kind, flags];
         frame.extend(stream.to_be_bytes());
         frame.extend(payload);
-        self.0.write_all(&frame).unwrap();
+        self.0.write_all(&frame)
     }
 
     /// A request's head; a body follows.
@@ -83,8 +87,8 @@ impl Http2 {
         self.0.read_exact(&mut payload)?;
         let (kind, is_ack) = (head[3], head[4] & ACK != 0);
         match kind {
-            SETTINGS if !is_ack => self.frame(SETTINGS, ACK, 0, b""),
-            PING if !is_ack => self.frame(PING, ACK, 0, &payload),
+            SETTINGS if !is_ack => self.try_frame(SETTINGS, ACK, 0, b"")?,
+            PING if !is_ack => self.try_frame(PING, ACK, 0, &payload)?,
             _ => {}
         }
         Ok((kind, u32::from_be_bytes([head[5], head[6], head[7], head[8]]), payload))
@@ -100,13 +104,23 @@ impl Http2 {
         }
     }
 
+    /// Says nothing until the daemon has closed the connection, not even that it lives.
+    fn until_closed_in_silence(&mut self) {
+        let deadline = Instant::now() + PATIENCE;
+        while !matches!(self.0.read(&mut [0; 1024]), Ok(0)) {
+            assert!(Instant::now() < deadline, "still open");
+        }
+        assert!(Instant::now() < deadline, "open for too long");
+    }
+
     /// Reads until the daemon has closed the connection.
     fn until_closed(&mut self, what: &str) {
+        use std::io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
         let deadline = Instant::now() + PATIENCE;
         loop {
             match self.read().map_err(|error| error.kind()) {
                 Ok(_) => assert!(Instant::now() < deadline, "{what}: still open"),
-                Err(std::io::ErrorKind::UnexpectedEof | std::io::ErrorKind::ConnectionReset) => return,
+                Err(BrokenPipe | ConnectionReset | UnexpectedEof) => return,
                 Err(error) => panic!("{what}: still open: {error}"),
             }
         }
@@ -257,7 +271,7 @@ fn a_head_that_is_meant_or_not_is_framed_by_the_method_on_the_line() {
 
 #[test]
 fn a_connection_without_a_request_ends_however_alive_it_is() {
-    let daemon = Daemon::start(&["--header-timeout", "1s", "--idle-timeout", "1h", "--min-rate", "none"]);
+    let daemon = Daemon::start(&["--header-timeout", "3s", "--idle-timeout", "1h", "--min-rate", "none"]);
     let upload = daemon.create("Upload-Length: 10");
     let mut busy = Http2::connect(&daemon);
     busy.patch(1, &upload, 0);
@@ -280,4 +294,10 @@ fn a_connection_without_a_request_ends_however_alive_it_is() {
     busy.frame(DATA, END_STREAM, 1, b"");
     assert_eq!(busy.head_of(1)[0], 0x80 | 9);
     busy.until_closed("its request has ended");
+}
+
+#[test]
+fn a_client_that_does_not_even_say_that_it_lives_is_not_waited_for() {
+    let daemon = Daemon::start(&["--header-timeout", "1s"]);
+    Http2::connect(&daemon).until_closed_in_silence();
 }

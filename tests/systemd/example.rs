@@ -156,7 +156,8 @@ fn every_line_of_the_example_can_be_used() {
     let path = dir.path().join("resumed.toml");
     std::fs::write(&path, used).unwrap();
     let report = resumed(&["check-config", "--config", path.to_str().unwrap()]);
-    for line in report.lines() {
+    // What the manager hands over can't be looked at here, and that is said below the settings.
+    for line in report.lines().filter(|line| !line.contains("was not looked at")) {
         assert!(line.contains(&format!("# {}:", path.display())), "{line} is not from the file");
     }
 }
