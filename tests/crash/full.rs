@@ -14,7 +14,7 @@ use crate::support::data_dir::DataDir;
 /// What a refused client still gets rid of before it reads the answer.
 const LITTLE: usize = 100_000;
 
-const LENGTH: usize = 24 * MIB as usize;
+const LENGTH: usize = 24 << 20;
 
 /// What somebody else leaves when the client is about to send.
 const LEFT: u64 = 9 * MIB;
