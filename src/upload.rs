@@ -311,6 +311,7 @@ impl<S: Store> Uploads<S> {
             return Err(UploadError::Expired);
         }
         if (upload.state == State::Receiving || upload.is_filling()) && upload.has_all_bytes() {
+            self.check_digest(&upload, || ()).await?;
             return self.complete(Upload { state: State::Receiving, ..upload }).await;
         }
         Ok(upload)

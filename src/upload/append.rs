@@ -215,14 +215,18 @@ impl<S: Store> Uploads<S> {
         let came = written > upload.offset;
         let is_filling = upload.is_filling();
         upload.reach(written);
-        if !is_filling || upload.has_all_bytes() {
-            // One with all its bytes is like any other, however they came.
-            upload.state = State::Receiving;
-        }
         if came {
             self.lifetime(upload.key).renew(&mut upload);
         }
-        let kept = if flushed.is_ok() && upload.has_all_bytes() {
+        let is_whole = flushed.is_ok() && upload.has_all_bytes();
+        if is_whole {
+            self.check_digest(&upload, || ()).await?;
+        }
+        if is_whole || !is_filling {
+            // One with all its bytes is like any other, however they came.
+            upload.state = State::Receiving;
+        }
+        let kept = if is_whole {
             self.inner
                 .store
                 .publish(upload, Some(&writer))

@@ -2,7 +2,10 @@
 
 use std::fmt;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use digest::Digest;
+use serde::{Deserialize, Serialize};
 
 /// A checksum algorithm that clients may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,6 +103,24 @@ impl Checksum {
     #[must_use]
     pub fn matches(&self, hasher: Hasher) -> bool {
         hasher.finish() == self.value
+    }
+}
+
+/// `sha1:BASE64`, as clients write a digest.
+impl Serialize for Checksum {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{}:{}", self.algorithm, STANDARD.encode(&self.value)))
+    }
+}
+
+impl<'de> Deserialize<'de> for Checksum {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <std::borrow::Cow<'_, str>>::deserialize(deserializer)?;
+        let checksum = text
+            .split_once(':')
+            .and_then(|(name, value)| Self::new(Algorithm::by_name(name)?, STANDARD.decode(value).ok()?));
+        checksum
+            .ok_or_else(|| serde::de::Error::custom("a digest is an algorithm, a colon and a Base64 value"))
     }
 }
 

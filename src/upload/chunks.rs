@@ -6,6 +6,8 @@ use std::ops::Range;
 use digest::Digest as _;
 use serde::{Deserialize, Serialize};
 
+use super::checksum::Checksum;
+
 /// A client's own name for an upload, with whatever else tells one client's from another's: hashed, because what a
 /// client chose is never a path and never a secret.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -104,6 +106,9 @@ pub enum Contradiction {
         /// Now.
         given: u64,
     },
+    /// Another digest than an earlier request's.
+    #[error("this upload began with another digest")]
+    Digest,
     /// The body is not as long as the chunk.
     #[error("chunk {number} has {expected} bytes, and the body has {given}")]
     BodySize {
@@ -137,6 +142,9 @@ pub struct Chunks {
     /// somebody was told of them; the chunk comes whole all the same, and brings them again.
     #[serde(default, skip_serializing_if = "is_zero")]
     appended: u64,
+    /// What the whole sums to, if the client has said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    digest: Option<Checksum>,
 }
 
 fn is_zero(number: &u64) -> bool {
@@ -157,7 +165,7 @@ impl Chunks {
         if count != floor && count != ceil {
             return Err(Contradiction::ChunkCount { total, size, floor, ceil, given: count });
         }
-        Ok(Self { total, size, count, present: Vec::new(), appended: 0 })
+        Ok(Self { total, size, count, present: Vec::new(), appended: 0, digest: None })
     }
 
     /// What is said of the cut and of the chunks that are there can be true.
@@ -199,6 +207,30 @@ impl Chunks {
         match pairs.into_iter().find(|(_, known, given)| known != given) {
             Some((what, known, given)) => Err(Contradiction::Changed { what, known, given }),
             None => Ok(()),
+        }
+    }
+
+    /// What the whole sums to, if the client has said so.
+    #[must_use]
+    pub fn digest(&self) -> Option<&Checksum> {
+        self.digest.as_ref()
+    }
+
+    /// Notes what the whole sums to. What was said first stands.
+    pub fn note_digest(&mut self, digest: Option<Checksum>) {
+        if self.digest.is_none() {
+            self.digest = digest;
+        }
+    }
+
+    /// Refuses another digest than the one that was said first.
+    ///
+    /// # Errors
+    /// It is another one.
+    pub fn check_digest(&self, given: Option<&Checksum>) -> Result<(), Contradiction> {
+        match (&self.digest, given) {
+            (Some(known), Some(given)) if known != given => Err(Contradiction::Digest),
+            _ => Ok(()),
         }
     }
 

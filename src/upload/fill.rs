@@ -5,6 +5,7 @@
 //! recorded together, by one sync. A chunk is there when it is recorded, never before; and the request that records the
 //! last one publishes the file, once, whichever chunk that is.
 
+mod digest;
 mod session;
 
 use std::collections::HashMap;
@@ -145,6 +146,8 @@ impl<S: Store> Uploads<S> {
         let upload = session.snapshot();
         let State::Filling(chunks) = &upload.state else { return Ok(upload) };
         chunks.check_same(&filling.chunks)?;
+        let digest = filling.digest.filter(|_| self.rules().verify);
+        chunks.check_digest(digest.as_ref())?;
         if chunks.contains(chunk.number) {
             return Ok(upload);
         }
@@ -167,7 +170,7 @@ impl<S: Store> Uploads<S> {
         let at = Upload { offset: range.start, ..upload };
         let number = chunk.number;
         match session.receive(at, range.end, chunk, &lease).await {
-            Ok(()) => session.commit(number, filling.digest).await?,
+            Ok(()) => session.commit(number, digest).await?,
             // Two tabs with one file, or a client that tried again: what the newer request brings serves both.
             Err(UploadError::Unverified(Interruption::TakenOver)) if !session.lease.is_revoked() => {
                 drop(lease);

@@ -100,6 +100,39 @@ fn a_chunk_that_is_cut_counts_for_nothing_after_a_patch_either() {
 }
 
 #[test]
+fn a_digest_is_heard_whichever_chunk_brings_it_and_however_the_upload_ends() {
+    let daemon = Daemon::start(&["--verify"]);
+    let wrong = |path: String| format!("{path}&resumableDigest=md5:AAAAAAAAAAAAAAAAAAAAAA%3D%3D");
+    let begun = |name: &'static str| {
+        let file = File::new(name, name, 40_000, 10_000);
+        daemon.ask("POST", &wrong(file.path(1)), OCTET, file.part(1)).expect(200);
+        let path =
+            daemon.uploads().keys().find_map(|name| name.strip_suffix(".json").map(str::to_owned)).unwrap();
+        (file, format!("/files/{}", path.rsplit('/').next().unwrap()))
+    };
+    // It came with the first chunk only.
+    let (file, upload) = begun("a.bin");
+    [2, 3].iter().for_each(|number| drop(file.put(&daemon, *number).expect(200)));
+    file.put(&daemon, 4).expect_code(415, "ERR_DIGEST_MISMATCH");
+    daemon.head(&upload).expect(404);
+
+    // Tus brings the rest.
+    let (file, upload) = begun("b.bin");
+    daemon.patch(&upload, 10_000, &file.bytes[10_000..]).expect_code(460, "ERR_CHECKSUM_MISMATCH");
+    daemon.head(&upload).expect(404);
+
+    // Another one does not take its place, and a restart does not lose it.
+    let (file, upload) = begun("c.bin");
+    let other = format!("{}&resumableDigest=crc32:AAAAAA%3D%3D", file.path(2));
+    daemon.ask("POST", &other, OCTET, file.part(2)).expect(400);
+    let daemon = Daemon::start_on(daemon.kill(), &["--verify"]);
+    [2, 3].iter().for_each(|number| drop(file.put(&daemon, *number).expect(200)));
+    file.put(&daemon, 4).expect_code(415, "ERR_DIGEST_MISMATCH");
+    daemon.head(&upload).expect(404);
+    assert!(daemon.files().is_empty());
+}
+
+#[test]
 fn a_patch_that_is_refused_does_not_break_the_chunk_under_way() {
     let daemon = Daemon::start(&[]);
     let (file, upload) = begun(&daemon, "a.bin", &[1]);

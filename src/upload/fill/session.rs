@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
 use super::Chunk;
-use crate::store::{Store, StoreError, Writer as _};
+use crate::store::{Store, StoreError};
 use crate::upload::chunks::Contradiction;
 use crate::upload::lease::{Lease, Leases};
 use crate::upload::progress::Progress;
@@ -39,7 +39,7 @@ type Batch = Vec<(u64, oneshot::Sender<Result<(), UploadError>>)>;
 struct Commits {
     /// Written, and to be recorded.
     waiting: Batch,
-    /// What the whole sums to, as a chunk said it last: it may come with any of them.
+    /// What the whole sums to, as the first chunk said that said it. The record has it from then on.
     digest: Option<Checksum>,
     /// Somebody is recording.
     running: bool,
@@ -129,7 +129,7 @@ impl<S: Store> Session<S> {
         let is_first = {
             let mut commits = self.commits.lock().unwrap_or_else(PoisonError::into_inner);
             commits.waiting.push((number, sender));
-            commits.digest = digest.or(commits.digest.take());
+            commits.digest = commits.digest.take().or(digest);
             !std::mem::replace(&mut commits.running, true)
         };
         if is_first {
@@ -167,24 +167,14 @@ impl<S: Store> Session<S> {
         let mut upload = self.snapshot();
         let State::Filling(chunks) = &mut upload.state else { return Ok(()) };
         numbers.iter().for_each(|number| chunks.insert(*number));
+        chunks.note_digest(self.commits.lock().unwrap_or_else(PoisonError::into_inner).digest.clone());
         let complete = chunks.are_complete();
         upload.offset = chunks.offset();
         self.engine.lifetime(upload.key).renew(&mut upload);
         let written = store.writer(&upload).await?;
-        if complete && let Err(error) = self.check_digest(&upload).await {
-            if !matches!(error, UploadError::ChecksumMismatch { .. }) {
-                // A disk that can't be read now is no reason to lose what was acknowledged.
-                return Err(error);
-            }
-            // Nothing of it can be trusted, and asking for it again chunk by chunk would find all of them there.
-            // Before it is gone: chunks that are under way would look for it in vain.
-            self.lease.give_up();
-            store.remove(&upload).await?;
-            self.engine.note_mismatch(&error);
-            self.engine.inner.metrics.removed(&upload);
-            return Err(error);
-        }
         if complete {
+            // Before it is gone: chunks that are under way would look for it in vain.
+            self.engine.check_digest(&upload, || self.lease.give_up()).await?;
             // An upload with all its bytes is like any other. If its publication fails, this chunk was not recorded.
             upload.state = State::Receiving;
             upload = store.publish(upload, Some(&written)).await?;
@@ -194,15 +184,6 @@ impl<S: Store> Session<S> {
         }
         *self.upload.lock().unwrap_or_else(PoisonError::into_inner) = upload;
         Ok(())
-    }
-
-    async fn check_digest(&self, upload: &Upload) -> Result<(), UploadError> {
-        let digest = self.commits.lock().unwrap_or_else(PoisonError::into_inner).digest.clone();
-        let Some(digest) = digest.filter(|_| self.engine.rules().verify) else { return Ok(()) };
-        let algorithm = digest.algorithm();
-        let writer = self.engine.inner.store.writer(upload).await?;
-        let hasher = writer.digest(0..upload.offset, algorithm.hasher()).await?;
-        if digest.matches(hasher) { Ok(()) } else { Err(UploadError::ChecksumMismatch { algorithm }) }
     }
 }
 
