@@ -13,6 +13,7 @@
 //! [`publish`](self) and [`load`](Store::load).
 
 mod assemble;
+mod create;
 mod durable;
 mod epoch;
 pub mod file_name;
@@ -26,6 +27,7 @@ mod metrics;
 mod pool;
 mod publish;
 mod read;
+mod record;
 mod recover;
 mod saving;
 mod scan;
@@ -53,7 +55,6 @@ use self::durable::Durable;
 use self::layout::Layout;
 use self::legacy::Legacy;
 use self::saving::Saving;
-use self::sidecar::Sidecar;
 use self::space::Space;
 use self::suspects::Suspects;
 pub use self::writer::DiskWriter;
@@ -216,136 +217,6 @@ impl Shared {
         let metadata = file.metadata().map_err(|error| fault("look at the data", error))?;
         // Somebody replaced or changed it; what lies there is not this upload.
         if is_file_of(upload, &metadata) { Ok(file) } else { Err(StoreError::NotFound) }
-    }
-
-    fn read_sidecar(&self, id: UploadId) -> Result<Sidecar, StoreError> {
-        let json = fs::read(self.sidecar_path(id)).map_err(|error| absent(error, "read the sidecar"))?;
-        Sidecar::from_json(&json, id).map_err(StoreError::Damaged)
-    }
-
-    /// Puts the sidecar in place, once `written` is synced; its name is durable after the shard's sync.
-    fn stage_sidecar(&self, upload: &Upload, written: Option<&File>) -> Result<(), StoreError> {
-        let json = Sidecar::new(upload, self.epoch.as_deref().unwrap_or_default())
-            .to_json()
-            .map_err(|error| fault("write the sidecar", error.into()))?;
-        let path = self.sidecar_path(upload.id);
-        match written {
-            None => self.durable.replace(&path, &json),
-            Some(file) => {
-                let sync = || self.durable.sync_data(file);
-                let (synced, placed) = self.durable.replace_beside(&path, &json, sync);
-                synced.map_err(StoreError::Unsynced)?;
-                placed
-            }
-        }
-        .map_err(|error| fault("write the sidecar", error))?;
-        self.space.note(upload);
-        Ok(())
-    }
-
-    fn save(&self, upload: &Upload, written: Option<&File>) -> Result<(), StoreError> {
-        self.stage_sidecar(upload, written)?;
-        self.sync_shard(upload.id)
-    }
-
-    /// The upload as it was last saved. What may not have been saved durably is not told.
-    fn peek(&self, id: UploadId) -> Result<Upload, StoreError> {
-        let read = || self.read_sidecar(id).map(Sidecar::into_upload);
-        let found = read();
-        // In this order: a save that has failed leaves a suspect behind before it ends.
-        if !self.saving.contains(&id) && !self.suspects.contains(id) {
-            return found;
-        }
-        self.saving.alone(id, || {
-            let found = read();
-            match &found {
-                _ if !self.suspects.contains(id) => {}
-                // Written anew, so that it is synced anew. To sync the same again would prove nothing.
-                Ok(upload) => self.save(upload, None)?,
-                Err(StoreError::NotFound) => self.settle_removal(id)?,
-                Err(_) => {}
-            }
-            found
-        })
-    }
-
-    /// Its removal was begun and could not be made durable: a power cut might bring the upload back.
-    fn settle_removal(&self, id: UploadId) -> Result<(), StoreError> {
-        self.sync_shard(id)?;
-        self.suspects.clear(id);
-        Ok(())
-    }
-
-    /// Changes an upload's record, and remembers if that failed.
-    fn change<T>(&self, id: UploadId, work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
-        self.saving.alone(id, || self.suspects.watch(id, work()))
-    }
-
-    fn sync_shard(&self, id: UploadId) -> Result<(), StoreError> {
-        self.durable.sync_dir(&self.shard(id)).map_err(|error| fault("sync the directory", error))
-    }
-
-    fn declare_length(&self, upload: &Upload) -> Result<(), StoreError> {
-        self.space.promise_rest(upload)?;
-        self.change(upload.id, || self.save(upload, None)).inspect_err(|_| self.space.forget(upload.id))
-    }
-
-    fn create(&self, upload: Upload, first: Vec<Bytes>) -> Result<Upload, StoreError> {
-        let (id, path) = (upload.id, self.data_path(upload.id));
-        // Whoever has the name already keeps all that is his, and a finished upload has no more than its record here.
-        if fs::exists(self.sidecar_path(id)).unwrap_or(true) {
-            return Err(fault("create", io::ErrorKind::AlreadyExists.into()));
-        }
-        let file = self.durable.create(&path).map_err(|error| fault("create", error))?;
-        let created = self.space.promise(&upload).and_then(|()| self.fill_new(&file, upload, first));
-        if created.is_err() {
-            // Nobody was told of it.
-            let _ = self.durable.remove(&self.sidecar_path(id));
-            let _ = self.durable.remove(&path);
-            self.space.forget(id);
-        }
-        created
-    }
-
-    fn fill_new(&self, file: &File, mut upload: Upload, first: Vec<Bytes>) -> Result<Upload, StoreError> {
-        if !first.is_empty() {
-            let written = writer::write_all_at(file, first, upload.offset);
-            if let Some(fault) = written.fault {
-                return Err(fault);
-            }
-            upload.offset += written.bytes;
-        }
-        let written = (upload.offset > 0).then_some(file);
-        if upload.has_all_bytes() && upload.state == State::Receiving {
-            return self.publish_new(upload, written);
-        }
-        self.save(&upload, written)?;
-        Ok(upload)
-    }
-
-    fn remove(&self, upload: &Upload) -> Result<(), StoreError> {
-        let gone = |result: io::Result<()>| result.map_err(|error| fault("remove", error));
-        // A finished file goes before the sidecar that leads to it: cut off in between, its client can still find the
-        // upload and ask again. The other way round the file would stay for ever, and its client would hear that it is
-        // gone.
-        if let State::Complete { file: Some(name), .. } = &upload.state {
-            let path = self.files.join(name);
-            // Somebody may have put another file there since.
-            if fs::metadata(&path).is_ok_and(|file| is_file_of(upload, &file)) {
-                gone(self.durable.remove(&path))?;
-                gone(path.parent().map_or(Ok(()), |dir| self.durable.sync_dir(dir)))?;
-            }
-        }
-        // Bytes that are not published go after it: without the sidecar nobody finds them again, and what a crash
-        // leaves is an orphan that the next start clears away.
-        gone(self.durable.remove(&self.sidecar_path(upload.id)))?;
-        self.space.forget(upload.id);
-        self.suspects.clear(upload.id);
-        gone(self.durable.remove(&self.data_path(upload.id)))?;
-        if let Some(key) = upload.key {
-            self.unbind(key, upload.id)?;
-        }
-        self.sync_shard(upload.id)
     }
 }
 

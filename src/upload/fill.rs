@@ -117,12 +117,21 @@ impl<S: Store> Uploads<S> {
     /// The store can't be reached.
     pub async fn find(&self, key: ClientKey) -> Result<Option<Upload>, UploadError> {
         self.may_look()?;
-        let Some(id) = self.inner.store.lookup(key).await? else { return Ok(None) };
-        match self.inner.store.peek(id).await {
+        let found = match self.inner.store.lookup(key).await {
+            Ok(Some(id)) => self.inner.store.peek(id).await,
+            Ok(None) => return Ok(None),
+            Err(error) => Err(error),
+        };
+        match found {
             Ok(upload) if self.is_remembered(&upload) && self.check_owner(&upload).is_ok() => {
                 Ok(Some(upload))
             }
             Ok(_) | Err(StoreError::NotFound) => Ok(None),
+            Err(StoreError::Damaged(why)) => {
+                // Its client can do no better than begin again. What is left of it is the administrator's.
+                tracing::error!(%key, why, "what a client's name leads to is damaged; the name is free again");
+                Ok(None)
+            }
             Err(error) => Err(error.into()),
         }
     }

@@ -85,7 +85,12 @@ impl Shared {
         let wanted = self.wanted_name(&upload);
         self.make_parents(&wanted)?;
         // Without the bytes a record that says "complete" would hide that they are lost, or bring back what was removed.
-        let data = fs::metadata(self.data_path(upload.id)).map_err(|error| fault("publish", error))?;
+        let data = match (acknowledged, written) {
+            // Nobody but us knows the file.
+            (Acknowledged::Never, Some(file)) => file.metadata(),
+            _ => fs::metadata(self.data_path(upload.id)),
+        };
+        let data = data.map_err(|error| fault("publish", error))?;
         let changed = changed(&data);
         loop {
             let claim = self.claim_free_name(&wanted);

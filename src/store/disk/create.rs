@@ -1,0 +1,70 @@
+//! A new upload, and the end of one.
+
+use std::fs::{self, File};
+use std::io;
+
+use bytes::Bytes;
+
+use super::{Shared, fault, is_file_of, writer};
+use crate::store::StoreError;
+use crate::upload::{State, Upload};
+
+impl Shared {
+    pub(super) fn create(&self, upload: Upload, first: Vec<Bytes>) -> Result<Upload, StoreError> {
+        let (id, path) = (upload.id, self.data_path(upload.id));
+        // Whoever has the name already keeps all that is his, and a finished upload has no more than its record here.
+        if fs::exists(self.sidecar_path(id)).unwrap_or(true) {
+            return Err(fault("create", io::ErrorKind::AlreadyExists.into()));
+        }
+        let file = self.durable.create(&path).map_err(|error| fault("create", error))?;
+        let created = self.space.promise(&upload).and_then(|()| self.fill_new(&file, upload, first));
+        if created.is_err() {
+            // Nobody was told of it.
+            let _ = self.durable.remove(&self.sidecar_path(id));
+            let _ = self.durable.remove(&path);
+            self.space.forget(id);
+        }
+        created
+    }
+
+    fn fill_new(&self, file: &File, mut upload: Upload, first: Vec<Bytes>) -> Result<Upload, StoreError> {
+        if !first.is_empty() {
+            let written = writer::write_all_at(file, first, upload.offset);
+            if let Some(fault) = written.fault {
+                return Err(fault);
+            }
+            upload.offset += written.bytes;
+        }
+        let written = (upload.offset > 0).then_some(file);
+        if upload.has_all_bytes() && upload.state == State::Receiving {
+            return self.publish_new(upload, written);
+        }
+        self.save(&upload, written)?;
+        Ok(upload)
+    }
+
+    pub(super) fn remove(&self, upload: &Upload) -> Result<(), StoreError> {
+        let gone = |result: io::Result<()>| result.map_err(|error| fault("remove", error));
+        // A finished file goes before the sidecar that leads to it: cut off in between, its client can still find the
+        // upload and ask again. The other way round the file would stay for ever, and its client would hear that it is
+        // gone.
+        if let State::Complete { file: Some(name), .. } = &upload.state {
+            let path = self.files.join(name);
+            // Somebody may have put another file there since.
+            if fs::metadata(&path).is_ok_and(|file| is_file_of(upload, &file)) {
+                gone(self.durable.remove(&path))?;
+                gone(path.parent().map_or(Ok(()), |dir| self.durable.sync_dir(dir)))?;
+            }
+        }
+        // Bytes that are not published go after it: without the sidecar nobody finds them again, and what a crash
+        // leaves is an orphan that the next start clears away.
+        gone(self.durable.remove(&self.sidecar_path(upload.id)))?;
+        self.space.forget(upload.id);
+        self.suspects.clear(upload.id);
+        gone(self.durable.remove(&self.data_path(upload.id)))?;
+        if let Some(key) = upload.key {
+            self.unbind(key, upload.id)?;
+        }
+        self.sync_shard(upload.id)
+    }
+}
