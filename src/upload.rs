@@ -13,6 +13,7 @@ mod create;
 mod error;
 mod expire;
 mod fill;
+mod hex;
 mod id;
 mod inspect;
 pub mod lease;

@@ -39,6 +39,8 @@ mod suspects;
 mod writer;
 
 use std::collections::HashSet;
+use std::ffi::OsString;
+use std::fmt::Write as _;
 use std::fs::{self, File, Metadata};
 use std::io;
 use std::ops::Range;
@@ -198,11 +200,22 @@ impl Shared {
     }
 
     fn data_path(&self, id: UploadId) -> PathBuf {
-        self.shard(id).join(format!("{id}.data"))
+        self.own_path(id, "data")
     }
 
     fn sidecar_path(&self, id: UploadId) -> PathBuf {
-        self.shard(id).join(format!("{id}.json"))
+        self.own_path(id, "json")
+    }
+
+    /// In one piece of memory: a small upload asks for several.
+    fn own_path(&self, id: UploadId, extension: &str) -> PathBuf {
+        let uploads = self.uploads.as_os_str();
+        let mut path =
+            OsString::with_capacity(uploads.len() + "/3f/".len() + UploadId::TEXT_LEN + 1 + extension.len());
+        path.push(uploads);
+        // Writing to memory can't fail.
+        let _ = write!(path, "/{:02x}/{id}.{extension}", id.shard());
+        path.into()
     }
 
     /// A complete upload's bytes: under its own name when it is a part or when its publication is under way (then the

@@ -7,6 +7,7 @@ use digest::Digest as _;
 use serde::{Deserialize, Serialize};
 
 use super::checksum::Checksum;
+use super::hex;
 
 /// A client's own name for an upload, with whatever else tells one client's from another's: hashed, because what a
 /// client chose is never a path and never a secret.
@@ -45,7 +46,7 @@ impl ClientKey {
 
 impl fmt::Display for ClientKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        hex::write(&self.0, f)
     }
 }
 

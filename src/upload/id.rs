@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::hex;
+
 /// The identifier of an upload: 128 random bits, written as 32 lower-case hexadecimal digits.
 ///
 /// Who knows it may continue the upload, so it is unguessable; it is safe in a URL and as a file name on every file
@@ -59,7 +61,7 @@ fn nibble(digit: u8) -> Result<u8, NotAnId> {
 
 impl fmt::Display for UploadId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        hex::write(&self.0, f)
     }
 }
 
