@@ -132,7 +132,7 @@ fn a_part_that_ends_while_it_is_waited_for_takes_the_final_upload_with_it_unless
     let b = daemon.create("Upload-Concat: partial\nUpload-Length: 5");
     let waiting = daemon.create(&format!("Upload-Concat: final;{a} {b}"));
     let whole = daemon.create(&format!("Upload-Concat: final;{a}\n{}", filename("whole.txt")));
-    assert_eq!(daemon.offset(&whole), 5);
+    eventually("it is put together", || daemon.head(&whole).offset() == Some(5));
     daemon.ask("DELETE", &a, "", b"").expect(204);
     eventually("its client hears that it is gone", || daemon.head(&waiting).status == 404);
     assert_eq!(daemon.offset(&whole), 5);
