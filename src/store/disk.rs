@@ -310,6 +310,13 @@ impl Store for Disk {
     }
 
     fn unfinished(&self) -> mpsc::Receiver<(UploadId, Result<Upload, StoreError>)> {
+        // At once, so that whoever asks for an upload first need not wait for it.
+        let disk = self.clone();
+        tokio::spawn(async move {
+            if let Err(error) = disk.settled().await {
+                tracing::error!(%error, "can't sync what an earlier process left; whoever asks for it tries again");
+            }
+        });
         scan::unfinished(Arc::clone(&self.shared))
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! A process that was killed leaves changes in the page cache that nobody had been told of, because their sync was still
 //! to come; and one that ran with `relaxed` has synced nothing at all. To the next process they look like everything else.
-//! So the first that touches an upload syncs the whole file system, and those who come meanwhile wait for it; what is
-//! created anew need not. After a clean end there is nothing to write, and it takes a moment.
+//! So the whole file system is synced once, and whoever asks for an upload meanwhile waits for it; what is created anew
+//! need not. After a clean end there is nothing to write, and it takes a moment.
 
 use tokio::sync::OnceCell;
 
