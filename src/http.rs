@@ -158,6 +158,10 @@ async fn answer(app: &App, entrance: Entrance, request: Request<Incoming>) -> An
             Err(problem) => Err(problem),
         },
     };
+    let result = match route {
+        Route::Upload(_) if call.method == Method::HEAD => result.map_err(tus::offset_untold),
+        _ => result,
+    };
     let mut answer = result.unwrap_or_else(|problem| {
         let (status, code) = (problem.status.as_u16(), problem.code);
         tracing::debug!(status, code, ?route, "{}", problem.message);

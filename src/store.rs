@@ -33,7 +33,8 @@ pub enum StoreError {
     /// It holds nothing under this name.
     #[error("there is no such upload")]
     NotFound,
-    /// The disk, or what the daemon may use of it, is full. Passes when somebody makes room.
+    /// The disk, or what the daemon may use of it, is full, and so nothing was begun (but for [`Written`], which says how far
+    /// it came). Passes when somebody makes room.
     #[error("there is no room left for this upload")]
     NoSpace,
     /// What was written could not be made durable, and may be there or not.

@@ -40,6 +40,16 @@ pub fn mark(answer: &mut Answer) {
     answer.headers_mut().insert(&TUS_RESUMABLE, VERSION);
 }
 
+/// Why an upload's offset can't be told at the moment: whatever it is, as 423. tus-js-client, and Uppy with it, takes any
+/// other refusal of a HEAD for the end of the upload, 503 too, and begins a new one from zero.
+#[must_use]
+pub fn offset_untold(problem: Problem) -> Problem {
+    match problem.retry_after {
+        Some(_) => Problem { status: StatusCode::LOCKED, ..problem },
+        None => problem,
+    }
+}
+
 /// A request to the collection.
 ///
 /// # Errors

@@ -34,6 +34,7 @@ mod scan;
 mod shared_sync;
 mod sidecar;
 mod space;
+mod spare;
 pub mod survey;
 mod suspects;
 mod writer;
@@ -115,7 +116,7 @@ impl Disk {
         durable.create_dirs(dir, Path::new("keys"))?;
         durable.create_shards(&shared.uploads)?;
         durable.create_shards(&shared.keys)?;
-        durable.keep_spare(&dir.join(".spare"));
+        durable.spare().keep(&dir.join(".spare"));
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -356,7 +357,12 @@ fn absent(error: io::Error, doing: &'static str) -> StoreError {
     if error.kind() == io::ErrorKind::NotFound { StoreError::NotFound } else { fault(doing, error) }
 }
 
-/// Sorts a fault of the system by what it means for the client.
+/// A fault in the middle of a change: also where the room has run out, nobody knows what of it is on the disk.
+fn half_done(doing: &'static str, error: io::Error) -> StoreError {
+    StoreError::Io(doing, error)
+}
+
+/// Sorts a fault of the system, before anything was changed, by what it means for the client.
 fn fault(doing: &'static str, error: io::Error) -> StoreError {
     if durable::is_full(&error) { StoreError::NoSpace } else { StoreError::Io(doing, error) }
 }

@@ -211,9 +211,15 @@ impl<S: Store> Uploads<S> {
             return Err(self.discard(reception, Floor::Durable, fault.into()).await);
         }
         let floor = reception.floor(Floor::Durable);
+        let touched = reception.has_touched_the_store();
         let (mut upload, mut writer, written) = reception.into_parts();
         let came = written > upload.offset;
         let is_filling = upload.is_filling();
+        if !touched && !upload.has_all_bytes() {
+            // Nothing came that could be kept. To record that again might need room that there is not.
+            flushed?;
+            return Ok(upload);
+        }
         upload.reach(written);
         if came {
             self.lifetime(upload.key).renew(&mut upload);

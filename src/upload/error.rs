@@ -173,7 +173,7 @@ impl From<StoreError> for UploadError {
             StoreError::NotFound => Self::NotFound,
             StoreError::NoSpace => Self::NoSpace,
             error @ StoreError::Damaged(_) => Self::Damaged(error),
-            StoreError::Unsynced(error) if is_full(&error) => Self::NoSpace,
+            StoreError::Io(_, error) | StoreError::Unsynced(error) if is_full(&error) => Self::NoSpace,
             error @ (StoreError::Io(..) | StoreError::Unsynced(_)) => Self::Storage(error),
         }
     }

@@ -1,5 +1,7 @@
 //! tus-js-client, the engine of Uppy, under Node.
 
+use std::fs;
+
 use serde_json::{Value, json};
 
 use crate::support::network::Fault;
@@ -195,6 +197,42 @@ fn a_killed_client_resumes_when_it_is_started_again() {
 
     let told = run(&scene, spec).unwrap();
     assert_eq!((&told["how"], &told["previous"]), (&json!("success"), &json!(1)), "{told}");
+    scene.assert_published("js.bin");
+    scene.assert_sent_once();
+}
+
+/// It begins a new upload when it is refused an offset, unless that is "locked".
+#[test]
+fn trouble_of_the_server_does_not_make_it_start_from_zero() {
+    let scene = Scene::new(6 * MIB, |number| match number {
+        1 => Fault::Reset { after: 3 * MIB },
+        _ => Fault::None,
+    });
+    let storage = scene.path("urls.json");
+    let spec = |delays: &[u32]| {
+        let options = json!({ "chunkSize": MIB, "retryDelays": delays });
+        json!({ "storage": storage, "resume": true, "options": options })
+    };
+    // It is ended while it waits.
+    let Some(first) = start(&scene, spec(&[600_000])) else { return };
+    scene.network.wait_for_a_fault();
+    eventually("the stored URL", || storage.metadata().is_ok_and(|meta| meta.len() > 2));
+    first.kill();
+    // What came is recorded, and then the record can't be read.
+    eventually("the end of the append", || scene.daemon.log().contains("interrupted"));
+    let record = scene.daemon.record();
+    let aside = record.with_extension("aside");
+    fs::rename(&record, &aside).unwrap();
+    fs::create_dir(&record).unwrap();
+    let second = start(&scene, spec(&[50; 1000])).unwrap();
+    eventually("its question", || scene.daemon.log().matches("method=HEAD").count() >= 3);
+    fs::remove_dir(&record).unwrap();
+    fs::rename(&aside, &record).unwrap();
+
+    let said = second.said();
+    let told: Value = serde_json::from_str(said.lines().last().unwrap()).unwrap_or_else(|_| panic!("{said}"));
+    assert_eq!((&told["how"], &told["statuses"]["201"]), (&json!("success"), &Value::Null), "{told}");
+    assert!(told["statuses"]["423"].as_u64() >= Some(3), "{told}");
     scene.assert_published("js.bin");
     scene.assert_sent_once();
 }

@@ -89,7 +89,7 @@ fn data_that_cannot_be_reached_at_the_moment_is_not_damaged() {
 
     // There is something, and it can't be opened.
     fs::create_dir(&data).unwrap();
-    let refused = daemon.head(&upload).expect(500);
+    let refused = daemon.head(&upload).expect(423);
     assert!(refused.header("Retry-After").is_some());
     assert!(!daemon.log().contains("damaged"), "{}", daemon.log());
     fs::remove_dir(&data).unwrap();

@@ -1,6 +1,7 @@
 //! What is refused changes nothing: not the offset, not a byte on the disk.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 
 use crate::support::daemon::{Daemon, id};
 use crate::support::{base64, bytes, filename, sha1};
@@ -214,10 +215,50 @@ fn the_machines_fault_is_told_without_its_paths_and_can_be_mended() {
     let answer = daemon.patch(&upload, 5, b" world");
     assert!(answer.status >= 500, "{answer:?}");
     assert!(!answer.text().contains(&*daemon.path().to_string_lossy()), "{}", answer.text());
-    let answer = daemon.head(&upload);
-    assert!(answer.status >= 500 || answer.offset().is_some(), "{answer:?}");
+    daemon.head(&upload).expect(423);
 
     fs::create_dir(&files).unwrap();
     assert_eq!(daemon.offset(&upload), 11);
     assert_eq!(daemon.files()["a.txt"], b"hello world");
+}
+
+/// On a full disk there may be no room to write the same again.
+#[test]
+fn an_append_that_brings_nothing_writes_nothing() {
+    let daemon = Daemon::start(&[]);
+    let upload = daemon.create("Upload-Length: 20");
+    daemon.patch(&upload, 0, b"01234567").expect(204);
+    let record = || {
+        let file = fs::metadata(daemon.sidecar_path(id(&upload))).unwrap();
+        (file.ino(), file.ctime(), file.ctime_nsec())
+    };
+    let before = record();
+    daemon.begin_patch(&upload, 8, 12, b"").reset();
+    daemon.wait_for_log("interrupted");
+    daemon.patch(&upload, 8, b"").expect(204);
+    assert_eq!(record(), before, "it was replaced");
+    daemon.patch(&upload, 8, b"89abcdefghij").expect(204);
+}
+
+/// tus-js-client begins a new upload, from zero, when a HEAD is refused otherwise.
+#[test]
+fn an_offset_that_can_not_be_told_at_the_moment_is_locked() {
+    let daemon = Daemon::start(&[]);
+    let upload = daemon.create("Upload-Length: 20");
+    daemon.patch(&upload, 0, b"01234567").expect(204);
+    let sidecar = daemon.sidecar_path(id(&upload));
+    let aside = sidecar.with_extension("aside");
+    fs::rename(&sidecar, &aside).unwrap();
+    fs::create_dir(&sidecar).unwrap();
+    let refused = daemon.head(&upload).expect(423);
+    assert!(refused.header("Retry-After").is_some() && refused.header("Tus-Resumable").is_some());
+    // Other requests for it are retried whatever the trouble is called.
+    daemon.patch(&upload, 8, b"89").expect_code(500, "ERR_STORAGE");
+
+    fs::remove_dir(&sidecar).unwrap();
+    fs::rename(&aside, &sidecar).unwrap();
+    assert_eq!(daemon.offset(&upload), 8);
+    // One that can never be told is not locked: its client shall begin anew.
+    fs::write(&sidecar, "{").unwrap();
+    daemon.head(&upload).expect(500);
 }

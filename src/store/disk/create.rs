@@ -5,7 +5,8 @@ use std::io;
 
 use bytes::Bytes;
 
-use super::{Shared, fault, is_file_of, writer};
+use super::spare::SPARE;
+use super::{Shared, fault, half_done, is_file_of, writer};
 use crate::store::StoreError;
 use crate::upload::{State, Upload};
 
@@ -16,6 +17,7 @@ impl Shared {
         if fs::exists(self.sidecar_path(id)).unwrap_or(true) {
             return Err(fault("create", io::ErrorKind::AlreadyExists.into()));
         }
+        self.mend_spare();
         let file = self.durable.create(&path).map_err(|error| fault("create", error))?;
         let created = self.space.promise(&upload).and_then(|()| self.fill_new(&file, upload, first));
         if created.is_err() {
@@ -25,6 +27,14 @@ impl Shared {
             self.space.forget(id);
         }
         created
+    }
+
+    /// Room was made, perhaps: what records need is taken back before anybody else takes it.
+    fn mend_spare(&self) {
+        let spare = self.durable.spare();
+        if spare.is_short() && self.space.is_beyond_promises(SPARE) {
+            spare.mend();
+        }
     }
 
     fn fill_new(&self, file: &File, mut upload: Upload, first: Vec<Bytes>) -> Result<Upload, StoreError> {
@@ -44,7 +54,7 @@ impl Shared {
     }
 
     pub(super) fn remove(&self, upload: &Upload) -> Result<(), StoreError> {
-        let gone = |result: io::Result<()>| result.map_err(|error| fault("remove", error));
+        let gone = |result: io::Result<()>| result.map_err(|error| half_done("remove", error));
         // A finished file goes before the sidecar that leads to it: cut off in between, its client can still find the
         // upload and ask again. The other way round the file would stay for ever, and its client would hear that it is
         // gone.

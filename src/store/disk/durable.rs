@@ -27,15 +27,12 @@ use super::metrics::{Synced, Syncs};
 use super::pool::while_waiting;
 use super::saving::Saving;
 use super::shared_sync::SharedSync;
+use super::spare::Spare;
 use crate::store::durability::Durability;
 
 /// `statfs(2)`: the file systems that live in memory.
 const TMPFS: rustix::fs::FsWord = 0x0102_1994;
 const RAMFS: rustix::fs::FsWord = 0x8584_58f6;
-
-/// Kept back on the disk, so that the small records can be written when uploads, or somebody else, have filled it: a
-/// free-space figure knows nothing of quotas, and is old as soon as it is read.
-const SPARE: u64 = 1 << 20;
 
 /// Durable changes to files and directories. All calls block.
 pub(super) struct Durable {
@@ -44,8 +41,7 @@ pub(super) struct Durable {
     directories: Mutex<HashMap<PathBuf, Arc<SharedSync>>>,
     /// Directories that are being made.
     making: Saving<PathBuf>,
-    /// A file that takes [`SPARE`] bytes of room.
-    spare: Mutex<Option<File>>,
+    spare: Spare,
     syncs_timed: Syncs,
     trust: Trust,
 }
@@ -98,7 +94,7 @@ impl Durable {
             syncs: policy == Durability::Strict && !in_memory,
             directories: Mutex::default(),
             making: Saving::default(),
-            spare: Mutex::default(),
+            spare: Spare::default(),
             syncs_timed: Syncs::default(),
             trust: Trust::default(),
         }
@@ -109,32 +105,15 @@ impl Durable {
         &self.syncs_timed
     }
 
-    /// Lays in the room that small records fall back on.
-    pub(super) fn keep_spare(&self, path: &Path) {
-        let file = OpenOptions::new().write(true).create(true).truncate(false).open(path);
-        let kept = file.and_then(|file| {
-            fallocate(&file, FallocateFlags::empty(), 0, SPARE)?;
-            Ok(file)
-        });
-        match kept {
-            Ok(file) => *self.spare.lock().unwrap_or_else(PoisonError::into_inner) = Some(file),
-            Err(error) => tracing::warn!(%error, "no room can be kept back for the records of uploads"),
-        }
+    /// The room that small records fall back on.
+    pub(super) fn spare(&self) -> &Spare {
+        &self.spare
     }
 
     /// Runs work that has met a full disk once more, with the room that was kept back.
     fn with_spare<T>(&self, work: impl FnOnce() -> io::Result<T>) -> Option<io::Result<T>> {
-        let spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
-        let file = spare.as_ref()?;
-        file.set_len(0).ok()?;
         // Some file systems give room away again only when the removal is committed.
-        let result = self.sync_data(file).and_then(|()| work());
-        // As much of it as can be had back. The record that was replaced has left its room.
-        let mut wanted = SPARE;
-        while wanted >= 4096 && fallocate(file, FallocateFlags::empty(), 0, wanted).is_err() {
-            wanted /= 2;
-        }
-        Some(result)
+        self.spare.lend(|file| file.set_len(0).and_then(|()| self.sync_data(file)), work)
     }
 
     /// Makes the bytes and the size of a file durable.
@@ -214,15 +193,16 @@ impl Durable {
         work: impl FnOnce() -> Result<(), E> + Send,
     ) -> (Result<(), E>, io::Result<()>) {
         let staged = path.with_extension("json.new");
+        let place = |()| fs::rename(&staged, path);
         let (worked, stage) = self.both(work, || self.stage(&staged, contents));
         let placed = match (&worked, stage) {
             (Err(_), _) => Err(io::ErrorKind::Interrupted.into()),
             (Ok(()), Err(error)) if is_full(&error) => {
-                self.with_spare(|| self.stage(&staged, contents)).unwrap_or(Err(error))
+                // In place, too, before the room is taken back: the record that was there leaves some.
+                self.with_spare(|| self.stage(&staged, contents).and_then(place)).unwrap_or(Err(error))
             }
-            (Ok(()), stage) => stage,
+            (Ok(()), stage) => stage.and_then(place),
         };
-        let placed = placed.and_then(|()| fs::rename(&staged, path));
         if placed.is_err() {
             // Nothing was acknowledged for it; a leftover would only take room.
             let _ = fs::remove_file(&staged);
@@ -317,6 +297,11 @@ impl Durable {
     pub(super) fn set_len(&self, file: &File, len: u64) -> io::Result<()> {
         file.set_len(len)
     }
+}
+
+/// Lengthens a file with room on the disk.
+pub(super) fn take_room(file: &File, len: u64) -> io::Result<()> {
+    Ok(fallocate(file, FallocateFlags::empty(), 0, len)?)
 }
 
 /// The disk, or this user's part of it, is full.

@@ -17,7 +17,7 @@ use jiff::tz::TimeZone;
 
 use super::file_name::numbered;
 use super::layout::LayoutFields;
-use super::{Shared, changed, fault};
+use super::{Shared, changed, fault, half_done};
 use crate::store::StoreError;
 use crate::upload::{Kind, State, Upload};
 
@@ -61,7 +61,7 @@ impl Shared {
             // btrfs may bring both names back after a power cut, and where a link stands in for the rename a crash may
             // leave both: the file is published, and only its first name is left to go.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists && is_same_file(&from, &to) => {
-                self.durable.remove(&from).map_err(|error| fault("publish", error))?;
+                self.durable.remove(&from).map_err(|error| half_done("publish", error))?;
                 self.sync_both(&upload, Path::new(name)).map(|()| upload)
             }
             // The name was free when it was chosen; somebody has put a file there since.
@@ -114,7 +114,7 @@ impl Shared {
                 }
                 // Somebody else put a file there between the look and the rename.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(fault("publish", error)),
+                Err(error) => return Err(half_done("publish", error)),
             }
         }
     }
@@ -122,7 +122,7 @@ impl Shared {
     fn sync_both(&self, upload: &Upload, name: &Path) -> Result<(), StoreError> {
         let dir = name.parent().map_or_else(|| self.files.clone(), |parent| self.files.join(parent));
         let (shard, dir) = self.durable.both(|| self.sync_shard(upload.id), || self.durable.sync_dir(&dir));
-        shard.and(dir.map_err(|error| fault("sync the directory", error)))
+        shard.and(dir.map_err(|error| half_done("sync the directory", error)))
     }
 
     fn make_parents(&self, name: &Path) -> Result<(), StoreError> {

@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 
 use super::sidecar::Sidecar;
-use super::{Shared, absent, fault};
+use super::{Shared, absent, fault, half_done};
 use crate::store::StoreError;
 use crate::upload::{Upload, UploadId};
 
@@ -34,8 +34,9 @@ impl Shared {
     }
 
     pub(super) fn save(&self, upload: &Upload, written: Option<&File>) -> Result<(), StoreError> {
-        self.stage_sidecar(upload, written)?;
-        self.sync_shard(upload.id)
+        let saved = self.stage_sidecar(upload, written).and_then(|()| self.sync_shard(upload.id));
+        // Also where a crash is mended: the new record can be read by now, and may not be told.
+        self.suspects.watch(upload.id, saved)
     }
 
     /// The upload as it was last saved. What may not have been saved durably is not told.
@@ -76,7 +77,7 @@ impl Shared {
     }
 
     pub(super) fn sync_shard(&self, id: UploadId) -> Result<(), StoreError> {
-        self.durable.sync_dir(&self.shard(id)).map_err(|error| fault("sync the directory", error))
+        self.durable.sync_dir(&self.shard(id)).map_err(|error| half_done("sync the directory", error))
     }
 
     pub(super) fn declare_length(&self, upload: &Upload) -> Result<(), StoreError> {

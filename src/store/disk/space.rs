@@ -79,12 +79,20 @@ impl Space {
     pub(super) fn promise(&self, upload: &Upload) -> Result<(), StoreError> {
         let needed = self.to_come(upload);
         let mut promises = self.promises();
-        let taken = self.reserve().saturating_add(promises.sum).saturating_add(needed);
-        if self.free() < taken {
+        if !self.has_beyond(&promises, needed) {
             return Err(StoreError::NoSpace);
         }
         promises.set(upload.id, needed);
         Ok(())
+    }
+
+    /// So many bytes are neither kept back nor promised.
+    pub(super) fn is_beyond_promises(&self, bytes: u64) -> bool {
+        self.has_beyond(&self.promises(), bytes)
+    }
+
+    fn has_beyond(&self, promises: &Promises, bytes: u64) -> bool {
+        self.free() >= self.reserve().saturating_add(promises.sum).saturating_add(bytes)
     }
 
     /// Promises room for the rest of an upload that did not say before how long it is. Its bytes have theirs already, so

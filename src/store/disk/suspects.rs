@@ -18,9 +18,10 @@ pub(super) struct Suspects {
 }
 
 impl Suspects {
-    /// Hands on the outcome of work that ends with a sync, and remembers the upload if the machine failed at it.
+    /// Hands on the outcome of work that ends with a sync, and remembers the upload if the machine failed at it. (Where there
+    /// was no room nothing was begun.)
     pub(super) fn watch<T>(&self, id: UploadId, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
-        if matches!(outcome, Err(StoreError::Io(..) | StoreError::Unsynced(_) | StoreError::NoSpace)) {
+        if matches!(outcome, Err(StoreError::Io(..) | StoreError::Unsynced(_))) {
             self.ids().insert(id);
             self.any.store(true, Ordering::Release);
         }

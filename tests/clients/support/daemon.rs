@@ -65,6 +65,23 @@ impl Daemon {
         files.filter(|file| has_bytes(&file.as_ref().unwrap().path())).count()
     }
 
+    /// The record of the only upload.
+    pub(crate) fn record(&self) -> PathBuf {
+        let shards = fs::read_dir(self.dir.path().join("data/uploads")).unwrap();
+        let files = shards.flat_map(|shard| fs::read_dir(shard.unwrap().path()).unwrap());
+        let mut records = files
+            .map(|file| file.unwrap().path())
+            .filter(|path| path.extension().is_some_and(|extension| extension == "json"));
+        let record = records.next().unwrap();
+        assert!(records.next().is_none(), "there are more");
+        record
+    }
+
+    /// What it has logged.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.dir.path().join("log")).unwrap_or_default()
+    }
+
     /// The most memory it ever had resident, in MiB; 0 where /proc does not tell.
     pub(crate) fn peak_mib(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
@@ -82,7 +99,7 @@ impl Drop for Daemon {
         let _ = self.child.kill();
         let _ = self.child.wait();
         if std::thread::panicking() {
-            let log = fs::read_to_string(self.dir.path().join("log")).unwrap_or_default();
+            let log = self.log();
             let lines: Vec<_> = log.lines().collect();
             eprintln!("the daemon's last words:\n{}", lines[lines.len().saturating_sub(25)..].join("\n"));
         }
