@@ -5,23 +5,23 @@
 //! bytes are put away as they come.
 
 mod batch;
+mod checkpoint;
+mod ending;
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::time::Duration;
 
 use bytes::Bytes;
-use jiff::Timestamp;
 use prometheus_client::metrics::counter::Counter;
 use tokio::time::{Instant, sleep};
 
 use self::batch::Batch;
 pub(super) use self::batch::InHand;
+use self::ending::Verification;
 use super::lifetime::Lifetime;
 use super::progress::{Asks, Progress};
-use super::{
-    Body, Checksum, ChecksumPlan, Hasher, Inner, Interruption, Piece, Pieces, State, Upload, UploadError,
-};
+use super::{Body, Checksum, Inner, Interruption, Piece, Pieces, State, Upload};
 use crate::store::{Store, StoreError, Writer, Written};
 
 /// How long bytes may wait for company before they are written.
@@ -55,13 +55,6 @@ pub(super) enum Floor {
 }
 
 type Running<T> = Pin<Box<dyn Future<Output = T> + Send>>;
-
-/// What a body's bytes have to sum to.
-enum Verification {
-    None,
-    Given(Checksum, Hasher),
-    Trailer,
-}
 
 /// Where a body's bytes go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,14 +124,6 @@ impl<S: Store, B: Pieces> Reception<S, B> {
         };
         let rules = engine.rules.load();
         let lifetime = Lifetime::of(&rules, upload.key);
-        let verification = match body.checksum {
-            ChecksumPlan::None => Verification::None,
-            ChecksumPlan::Given(checksum) => {
-                let hasher = checksum.algorithm().hasher();
-                Verification::Given(checksum, hasher)
-            }
-            ChecksumPlan::Trailer => Verification::Trailer,
-        };
         Self {
             store: engine.store.clone(),
             writer,
@@ -147,7 +132,7 @@ impl<S: Store, B: Pieces> Reception<S, B> {
             place,
             limit,
             chunks_from,
-            verification,
+            verification: Verification::of(body.checksum),
             trailer: None,
             batch: Batch::new(engine.in_hand.clone()),
             came: base,
@@ -300,132 +285,6 @@ impl<S: Store, B: Pieces> Reception<S, B> {
             return Err(fault);
         }
         Ok(())
-    }
-
-    /// Much has come since the last record, or a little and the record is old.
-    fn is_checkpoint_due(&self) -> bool {
-        // A chunk counts when it is whole, so there is nothing to record before.
-        if self.place == Place::Chunk {
-            return false;
-        }
-        let came = self.written - self.last_checkpoint;
-        (came >= self.checkpoint_after && !self.is_verified())
-            || self.lifetime.is_running_out(&self.upload, Timestamp::now())
-    }
-
-    fn begin_checkpoint(&mut self) {
-        let reached = self.record();
-        self.last_checkpoint = self.written;
-        let written = (!self.is_verified()).then_some(&self.writer);
-        let save = self.store.save(&reached, written);
-        self.checkpoint = Some((reached.offset, Box::pin(save)));
-    }
-
-    fn note_saved(&mut self, saved: Result<(), StoreError>) -> Result<(), StoreError> {
-        let reached = self.checkpoint.take().map_or(self.durable, |(offset, _)| offset);
-        saved?;
-        self.durable = self.durable.max(reached);
-        Ok(())
-    }
-
-    /// The upload as it is recorded in the middle of its body: with what was written, if that counts already, and with a
-    /// lifetime before it.
-    fn record(&mut self) -> Upload {
-        if !self.is_verified() || self.lifetime.is_running_out(&self.upload, Timestamp::now()) {
-            self.lifetime.renew(&mut self.upload);
-        }
-        let mut upload = self.upload.clone();
-        match self.is_verified() {
-            true if upload.is_filling() => {}
-            true => upload.state = State::Verifying,
-            false => upload.reach(self.written),
-        }
-        upload
-    }
-
-    /// Puts away all that is in hand, and answers the offset that may be told.
-    async fn tell(&mut self) -> Result<u64, StoreError> {
-        if self.is_verified() || self.received <= self.told {
-            return Ok(self.told);
-        }
-        self.flush().await?;
-        let reached = self.record();
-        self.last_checkpoint = self.written;
-        self.store.save(&reached, Some(&self.writer)).await?;
-        (self.told, self.durable) = (reached.offset, reached.offset);
-        Ok(self.told)
-    }
-
-    /// Writes all that is in hand, and waits for the checkpoint that is under way.
-    pub(super) async fn flush(&mut self) -> Result<(), StoreError> {
-        let written = self.write_out().await;
-        // Also after a fault: a record that came later than the one which settles the body would undo it.
-        let saved = match &mut self.checkpoint {
-            Some((_, saved)) => saved.await,
-            None => return written,
-        };
-        // What is not synced matters more than what is not written.
-        self.note_saved(saved).and(written)
-    }
-
-    async fn write_out(&mut self) -> Result<(), StoreError> {
-        loop {
-            if let Some(writing) = &mut self.writing {
-                let written = writing.await;
-                self.note_written(written)?;
-            }
-            if self.batch.len() == 0 {
-                return Ok(());
-            }
-            self.submit().await?;
-        }
-    }
-
-    /// Waits for what is being written and forgets the rest.
-    pub(super) async fn finish_writing(&mut self) {
-        self.batch.clear();
-        // The body goes, whatever became of its writes.
-        let _ = self.flush().await;
-    }
-
-    /// Compares the whole body with its checksum.
-    pub(super) async fn verify(&mut self) -> Result<(), UploadError> {
-        let base = self.upload.offset;
-        let (checksum, hasher) =
-            match (std::mem::replace(&mut self.verification, Verification::Trailer), self.trailer.take()) {
-                (Verification::Given(checksum, hasher), _) => (checksum, hasher),
-                (Verification::None, None) => {
-                    self.verification = Verification::None;
-                    return Ok(());
-                }
-                (Verification::Trailer, None) => {
-                    return Err(UploadError::BadTrailer("it was announced and did not come".to_owned()));
-                }
-                (Verification::None | Verification::Trailer, Some(checksum)) => {
-                    let checksum = checksum.map_err(UploadError::BadTrailer)?;
-                    let hasher = self.hash_again(checksum.algorithm().hasher()).await?;
-                    (checksum, hasher)
-                }
-            };
-        if checksum.matches(hasher) {
-            return Ok(());
-        }
-        debug_assert!(self.told == base || !self.marked, "nobody is told an offset that is not verified");
-        Err(UploadError::ChecksumMismatch { algorithm: checksum.algorithm() })
-    }
-
-    /// The algorithm is known only now: what was written is read back (it is still in memory), the rest is in hand.
-    async fn hash_again(&mut self, hasher: Hasher) -> Result<Hasher, UploadError> {
-        if let Some(writing) = &mut self.writing {
-            let written = writing.await;
-            self.note_written(written)?;
-        }
-        if self.came > self.received {
-            return Err(UploadError::BadTrailer("it is over chunks that are there already".to_owned()));
-        }
-        let mut hasher = self.writer.digest(self.upload.offset..self.written, hasher).await?;
-        self.batch.bytes().iter().for_each(|bytes| hasher.update(bytes));
-        Ok(hasher)
     }
 }
 
