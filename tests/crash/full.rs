@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use libtest_mimic::Failed;
 
@@ -16,27 +16,30 @@ const LITTLE: usize = 100_000;
 
 const LENGTH: usize = 24 << 20;
 
-/// What somebody else leaves when the client is about to send.
-const LEFT: u64 = 9 * MIB;
+/// What somebody else leaves when the client is about to send, in MiB.
+const LEFT: usize = 9;
 
-pub(crate) fn fill(durability: &str) -> Result<(), Failed> {
+pub(crate) fn fill(fs: FileSystem, durability: &str) -> Result<(), Failed> {
     for reserve in ["none", "6MiB"] {
-        fill_up(durability, reserve);
+        fill_up(fs, durability, reserve);
     }
     Ok(())
 }
 
-fn fill_up(durability: &str, reserve: &str) {
-    let disk = Disk::new(FileSystem::Ext4, Kind::Plain, 64 * MIB);
-    let flags = ["--log-level", "off", "--durability", durability, "--reserve", reserve];
+fn fill_up(fs: FileSystem, durability: &str, reserve: &str) {
+    let disk = Disk::new(fs, Kind::Plain, 64 * MIB);
+    let flags = ["--log-level", "debug", "--durability", durability, "--reserve", reserve];
     let daemon = Daemon::start_on(DataDir::inside(disk.path()), &flags);
     let body = bytes(LENGTH);
     // There is room for it, and it is promised.
     let upload = daemon.create(&format!("Upload-Length: {LENGTH}"));
 
     // Somebody takes most of that all the same.
-    let others = disk.path().join("others");
-    take_all_but(&others, LEFT);
+    let [others, rest] = ["others", "rest"].map(|name| disk.path().join(name));
+    fs::create_dir(&others).unwrap();
+    fs::create_dir(&rest).unwrap();
+    let mut others = take_all(&others);
+    make_room(&mut others, LEFT);
     let mut wire = daemon.connect();
     let head = "Upload-Offset: 0\nContent-Type: application/offset+octet-stream";
     // The refusal comes in the middle, and may be lost with the connection.
@@ -45,15 +48,24 @@ fn fill_up(durability: &str, reserve: &str) {
         answer.expect_code(507, "ERR_NO_SPACE");
     }
     let offset = daemon.offset(&upload);
-    let kept = usize::try_from(offset).unwrap();
+    let mut kept = usize::try_from(offset).unwrap();
     assert!((1..LENGTH).contains(&kept), "{kept} bytes were kept");
-    assert!(kept as u64 <= LEFT, "{kept} bytes have no room");
 
     // Now there is not a block left.
-    take_all_but(&disk.path().join("the rest"), 0);
-    let next = &body[kept..][..LITTLE];
-    let refused = daemon.patch(&upload, offset, next).expect_code(507, "ERR_NO_SPACE");
+    take_all(&rest);
+    let patch = |offset: usize| daemon.patch(&upload, offset as u64, &body[offset..][..LITTLE]);
+    let mut refused = patch(kept);
+    while refused.status == 204 {
+        // XFS has laid room in behind the file's end.
+        kept += LITTLE;
+        refused = patch(kept);
+    }
+    let refused = refused.expect_code(507, "ERR_NO_SPACE");
     assert!(refused.header("Retry-After").is_some());
+    // Of the last one a part may have gone in.
+    let offset = daemon.offset(&upload);
+    let kept = usize::try_from(offset).unwrap();
+    let next = &body[kept..][..LITTLE];
     daemon.ask("POST", "/files/", "Upload-Length: 1", b"").expect_code(507, "ERR_NO_SPACE");
     assert_eq!(daemon.offset(&upload), offset);
     assert!(daemon.data(id(&upload)).unwrap() == body[..kept], "the bytes are the client's");
@@ -65,25 +77,42 @@ fn fill_up(durability: &str, reserve: &str) {
     assert_eq!(daemon.offset(&upload), offset);
 
     // Room is made.
-    fs::remove_file(others).unwrap();
+    let all = others.len();
+    make_room(&mut others, all);
     daemon.patch(&upload, offset, &body[kept..]).expect(204);
     assert!(daemon.files().into_values().eq([body]), "the bytes are the client's");
 }
 
-/// Writes a file until so much is free, or until nothing is.
-fn take_all_but(path: &Path, left: u64) {
-    let free = || {
-        let fs = rustix::fs::statvfs(path.parent().unwrap()).unwrap();
-        fs.f_bavail * fs.f_frsize
-    };
-    let mut file = File::create_new(path).unwrap();
+/// Writes files of a mebibyte until no more goes in, and then one of what is left.
+fn take_all(dir: &Path) -> Vec<PathBuf> {
+    let mut taken = Vec::new();
     for step in [MIB, 4096] {
-        while free() >= left + step {
-            match file.write(&vec![1; usize::try_from(step).unwrap()]) {
-                Ok(_) => file.sync_data().unwrap(),
+        loop {
+            let path = dir.join(taken.len().to_string());
+            let bytes = vec![1; usize::try_from(step).unwrap()];
+            let written = File::create_new(&path).and_then(|mut file| {
+                file.write_all(&bytes)?;
+                // Where the room is counted when it is written and not before.
+                file.sync_all()
+            });
+            // What went in of one that did not go in whole stays.
+            taken.extend(path.exists().then_some(path));
+            match written {
+                Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::StorageFull => break,
                 Err(error) => panic!("{error}"),
             }
         }
     }
+    taken
+}
+
+/// Removes the first of them.
+fn make_room(taken: &mut Vec<PathBuf>, files: usize) {
+    let dir = File::open(taken[0].parent().unwrap()).unwrap();
+    for path in taken.drain(..files) {
+        fs::remove_file(path).unwrap();
+    }
+    // Some file systems give room away again only now.
+    rustix::fs::syncfs(dir).unwrap();
 }

@@ -82,10 +82,9 @@ fn main() -> ExitCode {
         trials.push(Trial::test(format!("failing_disk::{}", fs.name()), move || {
             power::cut(fs, each.div_ceil(10), seed, service)
         }));
-    }
-    if flags.fs.as_ref().is_none_or(|chosen| chosen == FileSystem::Ext4.name()) {
         for durability in ["strict", "relaxed"] {
-            trials.push(Trial::test(format!("full_disk::{durability}"), move || full::fill(durability)));
+            let name = format!("full_disk::{}_{durability}", fs.name());
+            trials.push(Trial::test(name, move || full::fill(fs, durability)));
         }
     }
     // They share the machine badly.
