@@ -13,6 +13,8 @@
 //! [`publish`](self) and [`load`](Store::load).
 
 mod assemble;
+#[cfg(test)]
+mod bench;
 mod create;
 mod durable;
 mod epoch;

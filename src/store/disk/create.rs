@@ -78,3 +78,46 @@ impl Shared {
         self.sync_shard(upload.id)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::store::disk::bench;
+
+    /// All files below a directory.
+    fn files(dir: &Path) -> Vec<String> {
+        let mut found = Vec::new();
+        for entry in fs::read_dir(dir).unwrap().flatten() {
+            if entry.path().is_dir() {
+                found.extend(files(&entry.path()));
+            } else {
+                found.push(entry.file_name().into_string().unwrap());
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn a_creation_whose_last_sync_fails_leaves_nothing() {
+        // (what can't be synced, how many of four bytes come along)
+        for (part, come) in [("/files", 4), ("/uploads/", 4), ("/uploads/", 2), ("/uploads/", 0)] {
+            let (dir, disk) = bench::disk();
+            let shared = &disk.shared;
+            let upload = bench::upload(4);
+            let first = || vec![Bytes::from_static(&b"four"[..come])];
+            shared.durable.trouble.fail_at(part);
+            shared.create(upload.clone(), first()).unwrap_err();
+            assert_eq!(files(&dir.path().join("files")), [""; 0], "{part} {come}");
+            assert_eq!(files(&dir.path().join("uploads")), [""; 0], "{part} {come}");
+            assert_eq!(shared.space.promised(), 0);
+
+            // Whoever tries again finds its name free.
+            shared.durable.trouble.end();
+            assert!(matches!(shared.peek(upload.id), Err(StoreError::NotFound)));
+            let created = shared.create(upload, first()).unwrap();
+            assert_eq!((created.offset, created.is_complete()), (come as u64, come == 4));
+        }
+    }
+}

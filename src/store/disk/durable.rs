@@ -44,6 +44,8 @@ pub(super) struct Durable {
     spare: Spare,
     syncs_timed: Syncs,
     trust: Trust,
+    #[cfg(test)]
+    pub(super) trouble: super::bench::Trouble,
 }
 
 /// Whether "fine" means anything. After a sync that failed, the system may say so of everything that was a part of it,
@@ -97,6 +99,8 @@ impl Durable {
             spare: Spare::default(),
             syncs_timed: Syncs::default(),
             trust: Trust::default(),
+            #[cfg(test)]
+            trouble: Default::default(),
         }
     }
 
@@ -131,6 +135,8 @@ impl Durable {
     /// Makes the names in a directory durable. Calls that come while a sync runs share the next one: however many
     /// uploads end together, two syncs serve them all.
     pub(super) fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        #[cfg(test)]
+        self.trouble.meet(dir)?;
         if !self.syncs {
             return Ok(());
         }
