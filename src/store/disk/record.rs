@@ -85,3 +85,44 @@ impl Shared {
         self.change(upload.id, || self.save(upload, None)).inspect_err(|_| self.space.forget(upload.id))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+    use crate::store::Store as _;
+    use crate::store::disk::bench;
+
+    #[tokio::test]
+    async fn a_deletion_that_may_not_hold_is_told_to_nobody() {
+        for is_loaded in [false, true] {
+            let (_dir, disk) = bench::disk();
+            let trouble = &disk.shared.durable.trouble;
+            let upload = disk.create(bench::upload(10), Vec::new()).await.unwrap();
+            let look = async || match is_loaded {
+                true => disk.load(upload.id).await,
+                false => disk.peek(upload.id).await,
+            };
+            trouble.fail_at("/uploads/");
+            disk.remove(&upload).await.unwrap_err();
+            // A power cut might bring it back still.
+            for _ in 0..2 {
+                assert!(matches!(look().await, Err(StoreError::Io(..))), "loaded: {is_loaded}");
+            }
+
+            let synced = Arc::new(Mutex::new(Vec::<PathBuf>::new()));
+            let seen = Arc::clone(&synced);
+            trouble.begin(move |dir| {
+                seen.lock().unwrap().push(dir.to_owned());
+                Ok(())
+            });
+            // Whoever asks has it synced first, once.
+            for _ in 0..2 {
+                assert!(matches!(look().await, Err(StoreError::NotFound)));
+                assert_eq!(*synced.lock().unwrap(), [disk.shared.shard(upload.id)]);
+            }
+        }
+    }
+}
