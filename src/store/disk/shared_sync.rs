@@ -129,4 +129,27 @@ mod tests {
         assert!(other.join().unwrap().is_err(), "to try again would prove nothing");
         shared.sync(|| Ok(())).unwrap();
     }
+
+    #[test]
+    fn who_waited_for_a_sync_that_failed_hears_it_also_when_a_later_one_went_well_meanwhile() {
+        let shared = SharedSync::default();
+        shared.turn.lock().unwrap().running = true;
+        let heard = std::thread::scope(|scope| {
+            let waits = scope.spawn(|| shared.sync(|| panic!("it was asked for before")));
+            let mut turn = loop {
+                let turn = shared.turn.lock().unwrap();
+                if turn.asked == 1 {
+                    break turn;
+                }
+                drop(turn);
+                std::thread::yield_now();
+            };
+            // Before it wakes, the sync that it waits for fails, and one that was asked for later comes to its end.
+            *turn = Turn { asked: 2, served: 2, failed: 1, running: false };
+            drop(turn);
+            shared.changed.notify_all();
+            waits.join().unwrap()
+        });
+        assert!(heard.is_err());
+    }
 }
