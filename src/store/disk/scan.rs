@@ -54,21 +54,26 @@ fn scan_shard(shared: &Shared, shard: u8, found: &mpsc::Sender<Found>) -> Option
             Err(StoreError::NotFound) => clear_old(shared, &entry.path(), "a creation that was cut off"),
             read => {
                 if let Ok(upload) = &read {
-                    shared.space.note_found(upload);
-                    // Gone or complete between the two looks: nobody else will take the promise back.
-                    let is_over = match shared.read_sidecar(id).map(Sidecar::into_upload) {
-                        Ok(upload) => upload.is_complete(),
-                        Err(error) => matches!(error, StoreError::NotFound),
-                    };
-                    if is_over {
-                        shared.space.forget(id);
-                    }
+                    note_promise(shared, upload);
                 }
                 found.blocking_send((id, read)).ok()?;
             }
         }
     }
     Some(())
+}
+
+/// Notes the room that was promised to an upload, as it was read a moment ago.
+fn note_promise(shared: &Shared, upload: &Upload) {
+    shared.space.note_found(upload);
+    // Gone or complete between the two looks: nobody else will take the promise back.
+    let is_over = match shared.read_sidecar(upload.id).map(Sidecar::into_upload) {
+        Ok(upload) => upload.is_complete(),
+        Err(error) => matches!(error, StoreError::NotFound),
+    };
+    if is_over {
+        shared.space.forget(upload.id);
+    }
 }
 
 fn clear_old(shared: &Shared, path: &Path, what: &str) {
@@ -79,6 +84,33 @@ fn clear_old(shared: &Shared, path: &Path, what: &str) {
         match shared.durable.remove(path) {
             Ok(()) => tracing::info!(?path, "removed what was left of {what}"),
             Err(error) => tracing::warn!(?path, %error, "can't remove what was left of {what}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::disk::bench;
+
+    #[test]
+    fn a_promise_does_not_stay_for_what_has_changed_since_it_was_read() {
+        let (_dir, disk) = bench::disk();
+        let shared = &disk.shared;
+        let [waits, grew, ended, gone] =
+            [(); 4].map(|()| shared.create(bench::upload(4), Vec::new()).unwrap());
+        // As a process finds them that has just begun.
+        for upload in [&waits, &grew, &ended, &gone] {
+            shared.space.forget(upload.id);
+        }
+        // All were read, and this happened before they were noted.
+        shared.space.note_written(grew.id, 1);
+        fs::write(shared.data_path(ended.id), "four").unwrap();
+        shared.publish(Upload { offset: 4, ..ended.clone() }, None).unwrap();
+        shared.remove(&gone).unwrap();
+        for (upload, promised) in [(grew, 1), (ended, 1), (gone, 1), (waits, 5)] {
+            note_promise(shared, &upload);
+            assert_eq!(shared.space.promised(), promised);
         }
     }
 }
