@@ -317,7 +317,11 @@ pub(super) fn is_full(error: &io::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc;
+    use std::time::Duration;
+
     use super::*;
+    use crate::store::disk::bench::broken;
 
     #[test]
     fn a_file_never_moves_over_another_one() {
@@ -329,5 +333,44 @@ mod tests {
         let refused = durable.move_to_free_name(&from, &to).unwrap_err();
         assert_eq!(refused.kind(), io::ErrorKind::AlreadyExists);
         assert_eq!((fs::read(&from).unwrap(), fs::read(&to).unwrap()), (b"new".to_vec(), b"old".to_vec()));
+    }
+
+    #[test]
+    fn who_finds_a_directory_waits_until_it_is_there_for_good() {
+        let dir = tempfile::tempdir().unwrap();
+        let (base, wanted) = (dir.path(), dir.path().join("2026"));
+        let durable = Durable::new(Durability::Relaxed, base);
+        let (began, first_began) = mpsc::channel();
+        let (go, wait) = mpsc::channel::<()>();
+        let (waits, syncs) = (Mutex::new(Some(wait)), Arc::new(AtomicU64::new(0)));
+        let counted = Arc::clone(&syncs);
+        durable.trouble.begin(move |_| {
+            counted.fetch_add(1, Ordering::SeqCst);
+            // The first sync lasts until it is told to fail.
+            let Some(wait) = waits.lock().unwrap().take() else { return Ok(()) };
+            began.send(()).unwrap();
+            wait.recv().unwrap();
+            Err(broken())
+        });
+        thread::scope(|scope| {
+            let maker = scope.spawn(|| durable.create_dirs(base, Path::new("2026")));
+            first_began.recv().unwrap();
+            assert!(wanted.is_dir(), "everybody can find it");
+            let (ended, finder_ended) = mpsc::channel();
+            let durable = &durable;
+            let finder = scope.spawn(move || {
+                let made = durable.create_dirs(base, Path::new("2026"));
+                ended.send(()).unwrap();
+                made
+            });
+            // Nothing shall come, however long one waits.
+            let has_ended = finder_ended.recv_timeout(Duration::from_millis(100)).is_ok();
+            go.send(()).unwrap();
+            assert!(maker.join().unwrap().is_err());
+            // It was not, so the other one has made it again.
+            finder.join().unwrap().unwrap();
+            assert!(!has_ended && wanted.is_dir());
+        });
+        assert_eq!(syncs.load(Ordering::SeqCst), 2, "and has synced it");
     }
 }
