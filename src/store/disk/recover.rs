@@ -116,3 +116,27 @@ fn no_data(error: io::Error, doing: &'static str) -> StoreError {
         _ => fault(doing, error),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Store as _;
+    use crate::store::disk::bench;
+
+    #[tokio::test]
+    async fn what_could_not_be_mended_durably_is_told_to_nobody() {
+        let (_dir, disk) = bench::disk();
+        let upload = disk.create(bench::upload(10), Vec::new()).await.unwrap();
+        // As a process leaves it that died after a write.
+        fs::write(disk.shared.data_path(upload.id), b"eight by").unwrap();
+        disk.shared.durable.trouble.fail_at("/uploads/");
+        disk.load(upload.id).await.unwrap_err();
+        // The record that it wrote can be read by now, and a power cut might take it back.
+        for _ in 0..2 {
+            assert!(matches!(disk.peek(upload.id).await, Err(StoreError::Io(..))));
+        }
+        disk.shared.durable.trouble.end();
+        let told = disk.peek(upload.id).await.unwrap();
+        assert_eq!(disk.load(upload.id).await.unwrap().offset, told.offset, "what was told stays");
+    }
+}
