@@ -1,8 +1,10 @@
 //! Final uploads, and what a crash may do to their making.
 
+use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use rustix::fs::{CWD, FileType, Mode};
 use rustix::process::Signal;
 use serde_json::json;
 
@@ -66,6 +68,31 @@ fn an_assembly_that_was_cut_off_begins_anew() {
 }
 
 #[test]
+fn who_asks_for_a_final_upload_that_is_being_put_together_does_not_wait() {
+    const A: &str = "aa000000000000000000000000000000";
+    const MADE: &str = "cc000000000000000000000000000000";
+    let left = DataDir::new();
+    let (part, complete) = (json!({ "type": "partial" }), json!({ "type": "complete", "file": null }));
+    left.leave(A, json!({ "kind": part, "state": complete, "length": 0 }), None);
+    let kind = json!({ "type": "final", "parts": [A], "as_given": format!("final;/files/{A}") });
+    let assembling = json!({ "kind": kind, "state": { "type": "assembling" }, "length": 0 });
+    left.leave(MADE, assembling, Some(b"of an earlier attempt"));
+    // A pipe can be read only once somebody writes to it.
+    let mode = Mode::RUSR | Mode::WUSR;
+    rustix::fs::mknodat(CWD, left.data_path(A), FileType::Fifo, mode, 0).unwrap();
+
+    let daemon = Daemon::start_on(left, &[]);
+    eventually("the copy has begun", || daemon.data_len(MADE) == 0);
+    let made = format!("/files/{MADE}");
+    assert_eq!(daemon.head(&made).expect(200).offset(), None);
+    assert!(daemon.files().is_empty(), "it lasts still");
+
+    drop(fs::File::options().write(true).open(daemon.data_path(A)).unwrap());
+    eventually("the final upload is assembled", || daemon.head(&made).offset() == Some(0));
+    assert_eq!(daemon.files()["a.txt"], b"");
+}
+
+#[test]
 fn a_part_that_was_complete_when_the_daemon_died_is_not_waited_for() {
     let daemon = Daemon::start(&[]);
     let a = daemon.create("Upload-Concat: partial\nUpload-Length: 11");
@@ -75,7 +102,7 @@ fn a_part_that_was_complete_when_the_daemon_died_is_not_waited_for() {
     let data = daemon.kill();
     drop(wire);
     // The rest of it came, and nobody was left to say so.
-    std::fs::write(data.data_path(id(&a)), "hello world").unwrap();
+    fs::write(data.data_path(id(&a)), "hello world").unwrap();
 
     let daemon = Daemon::start_on(data, &[]);
     assert_eq!(daemon.offset(&a), 11);

@@ -81,7 +81,39 @@ fn copy_through_buffer(mut source: &File, target: &mut File, from: u64, to: u64,
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
+    use rustix::fs::{FileType, mknodat};
+
     use super::*;
+    use crate::store::disk::bench;
+    use crate::upload::{Kind, State};
+
+    #[test]
+    fn who_asks_while_the_parts_are_copied_does_not_wait_for_that() {
+        let (_dir, disk) = bench::disk();
+        let shared = &disk.shared;
+        let create = |upload| shared.create(upload, Vec::new()).unwrap();
+        let part = create(Upload { kind: Kind::Partial, ..bench::upload(0) });
+        let kind = Kind::Final { parts: vec![part.id], as_given: "final;…".into() };
+        let made = create(Upload { kind, state: State::Assembling, ..bench::upload(0) });
+        // What an earlier attempt has left goes before the copy begins, and a pipe can be read only once somebody writes.
+        let (left, pipe) = (shared.data_path(made.id), shared.data_path(part.id));
+        fs::write(&left, "left").unwrap();
+        fs::remove_file(&pipe).unwrap();
+        mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        std::thread::scope(|scope| {
+            let assembly = scope.spawn(|| shared.assemble(made.clone(), std::slice::from_ref(&part)));
+            while fs::metadata(&left).unwrap().len() > 0 {
+                std::thread::yield_now();
+            }
+            let waits = shared.saving.contains(&made.id);
+            let told = if waits { None } else { shared.peek(made.id).ok() };
+            drop(OpenOptions::new().write(true).open(&pipe).unwrap());
+            assert!(assembly.join().unwrap().unwrap().is_complete());
+            assert_eq!(told, Some(made.clone()));
+        });
+    }
 
     #[test]
     fn both_ways_of_copying_give_the_same_bytes() {
