@@ -20,6 +20,7 @@ mod both_doors;
 mod concatenation;
 mod cors;
 mod crash;
+mod damage;
 mod downloads;
 mod early_answers;
 mod expiration;
