@@ -211,6 +211,12 @@ impl<S: Store> Uploads<S> {
                     Ok(upload) => (lease, upload),
                     // It was removed while this request waited for it, so the name is free.
                     Err(UploadError::NotFound) => self.begin_filling(filling).await?,
+                    Err(error @ UploadError::Damaged(_)) => {
+                        // Chunks are lost that were acknowledged. Were this one taken, its client would believe that all are
+                        // there; so it is refused, once, and whoever asks from now on hears that none is.
+                        self.begin_filling(filling).await?;
+                        return Err(error);
+                    }
                     Err(error) => return Err(error),
                 }
             }

@@ -33,3 +33,16 @@ fn key_path(daemon: &Daemon) -> std::path::PathBuf {
     let mut names = shards.flat_map(|shard| fs::read_dir(shard.unwrap().path()).unwrap());
     names.next().unwrap().unwrap().path()
 }
+
+#[test]
+fn a_client_whose_chunks_are_lost_hears_of_it_and_can_begin_anew() {
+    let daemon = Daemon::start(&[]);
+    let file = File::new("a", "a.bin", 40_000, 10_000);
+    [1, 2].iter().for_each(|number| drop(file.put(&daemon, *number).expect(200)));
+    fs::remove_file(daemon.data_path(id(&daemon.one_upload()))).unwrap();
+    // Were the others taken, all would have been answered with 200, and there would be no file.
+    file.put(&daemon, 3).expect_code(500, "ERR_UPLOAD_DAMAGED");
+    assert!((1..=4).all(|number| !file.has(&daemon, number)));
+    [3, 1, 2, 4].iter().for_each(|number| drop(file.put(&daemon, *number).expect(200)));
+    assert_eq!(daemon.files()["a.bin"], file.bytes);
+}

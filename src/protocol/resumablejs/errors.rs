@@ -48,7 +48,9 @@ pub(super) fn fail(error: &UploadError) -> Problem {
             };
             Problem::passing(status, code, message, seconds)
         }
-        E::Damaged(_) | E::Storage(_) => passes(StatusCode::SERVICE_UNAVAILABLE, "ERR_STORAGE", 10),
+        // Chunks that were acknowledged are lost: as above.
+        E::Damaged(_) => stays(StatusCode::INTERNAL_SERVER_ERROR, "ERR_UPLOAD_DAMAGED"),
+        E::Storage(_) => passes(StatusCode::SERVICE_UNAVAILABLE, "ERR_STORAGE", 10),
         _ => passes(StatusCode::LOCKED, "ERR_UPLOAD_BUSY", 1),
     }
 }
