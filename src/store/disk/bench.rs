@@ -14,10 +14,13 @@ use crate::upload::{Kind, Length, Metadata, State, Upload, UploadId};
 /// What happens when a directory is about to be synced.
 type OnSync = Arc<dyn Fn(&Path) -> io::Result<()> + Send + Sync>;
 
-/// The hand on the syncs of directories. They are asked for with `relaxed`, too, which then makes none.
+/// The hand on the syncs of directories (they are asked for with `relaxed`, too, which then makes none) and on the room for
+/// records.
 #[derive(Default)]
 pub(super) struct Trouble {
     on_sync: Mutex<Option<OnSync>>,
+    /// So many records still meet a full disk.
+    full: Mutex<u32>,
 }
 
 impl Trouble {
@@ -38,6 +41,20 @@ impl Trouble {
     pub(super) fn meet(&self, dir: &Path) -> io::Result<()> {
         let on_sync = self.on_sync.lock().unwrap().clone();
         on_sync.map_or(Ok(()), |on_sync| on_sync(dir))
+    }
+
+    /// The next so many records that are written have no room.
+    pub(super) fn fill_disk(&self, records: u32) {
+        *self.full.lock().unwrap() = records;
+    }
+
+    pub(super) fn meet_full_disk(&self) -> io::Result<()> {
+        let mut full = self.full.lock().unwrap();
+        if *full == 0 {
+            return Ok(());
+        }
+        *full -= 1;
+        Err(io::ErrorKind::StorageFull.into())
     }
 }
 

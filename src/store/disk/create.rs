@@ -81,6 +81,7 @@ impl Shared {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::MetadataExt as _;
     use std::path::Path;
 
     use super::*;
@@ -119,5 +120,20 @@ mod tests {
             let created = shared.create(upload, first()).unwrap();
             assert_eq!((created.offset, created.is_complete()), (come as u64, come == 4));
         }
+    }
+
+    #[test]
+    fn what_is_kept_back_is_filled_up_by_the_next_creation_that_has_room() {
+        let (dir, disk) = bench::disk();
+        let spare = dir.path().join(".spare");
+        let held = || spare.metadata().unwrap().blocks() * 512;
+        fs::write(&spare, "").unwrap();
+        disk.shared.durable.spare().run_short();
+        disk.set_reserve(u64::MAX);
+        disk.shared.create(bench::upload(4), Vec::new()).unwrap_err();
+        assert_eq!(held(), 0, "what there is, is kept for others");
+        disk.set_reserve(0);
+        disk.shared.create(bench::upload(4), Vec::new()).unwrap();
+        assert!(held() >= SPARE && !disk.shared.durable.spare().is_short());
     }
 }

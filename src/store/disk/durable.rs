@@ -218,6 +218,8 @@ impl Durable {
 
     fn stage(&self, path: &Path, contents: &[u8]) -> io::Result<()> {
         let mut file = File::create(path)?;
+        #[cfg(test)]
+        self.trouble.meet_full_disk()?;
         file.write_all(contents)?;
         self.sync_file(Synced::Record, &file)
     }
@@ -317,8 +319,12 @@ pub(super) fn is_full(error: &io::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::mem::MaybeUninit;
+    use std::os::unix::fs::MetadataExt as _;
     use std::sync::mpsc;
     use std::time::Duration;
+
+    use rustix::fs::inotify;
 
     use super::*;
     use crate::store::disk::bench::broken;
@@ -372,5 +378,50 @@ mod tests {
             assert!(!has_ended && wanted.is_dir());
         });
         assert_eq!(syncs.load(Ordering::SeqCst), 2, "and has synced it");
+    }
+
+    #[test]
+    fn a_record_that_finds_the_disk_full_takes_the_room_that_is_kept_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let (spare, record) = (dir.path().join(".spare"), dir.path().join("a.json"));
+        let durable = Durable::new(Durability::Relaxed, dir.path());
+        durable.trouble.fill_disk(1);
+        let refused = durable.replace(&record, b"one").unwrap_err();
+        assert!(is_full(&refused), "{refused}");
+
+        durable.spare().keep(&spare);
+        let held = || spare.metadata().unwrap().blocks() * 512;
+        let all = held();
+        durable.trouble.fill_disk(1);
+        durable.replace(&record, b"one").unwrap();
+        assert_eq!((fs::read(&record).unwrap(), held()), (b"one".to_vec(), all));
+        // It was not enough: the record is the old one, nothing lies beside it, and the room is kept back again.
+        durable.trouble.fill_disk(2);
+        assert!(is_full(&durable.replace(&record, b"two").unwrap_err()));
+        assert_eq!((fs::read(&record).unwrap(), held()), (b"one".to_vec(), all));
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn a_record_leaves_its_old_room_to_what_is_kept_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let record = dir.path().join("a.json");
+        let durable = Durable::new(Durability::Relaxed, dir.path());
+        durable.spare().keep(&dir.path().join(".spare"));
+        durable.replace(&record, b"one").unwrap();
+        let watch = inotify::init(inotify::CreateFlags::NONBLOCK).unwrap();
+        let flags = inotify::WatchFlags::MODIFY | inotify::WatchFlags::MOVED_TO;
+        inotify::add_watch(&watch, dir.path(), flags).unwrap();
+        durable.trouble.fill_disk(1);
+        durable.replace(&record, b"two").unwrap();
+
+        let mut buffer = [MaybeUninit::uninit(); 4096];
+        let mut events = inotify::Reader::new(&watch, &mut buffer);
+        let mut seen = Vec::new();
+        while let Ok(event) = events.next() {
+            seen.push(event.file_name().unwrap().to_str().unwrap().to_owned());
+        }
+        // Given away, written, in its place, and only then taken back.
+        assert_eq!(seen, [".spare", "a.json.new", "a.json", ".spare"]);
     }
 }

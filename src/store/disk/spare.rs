@@ -70,6 +70,12 @@ impl Spare {
         Some(result)
     }
 
+    /// As after a time when the disk had no room for it.
+    #[cfg(test)]
+    pub(super) fn run_short(&self) {
+        self.short.store(true, Ordering::Relaxed);
+    }
+
     /// As full as there is room.
     fn fill(&self, file: &File) -> io::Result<()> {
         let mut wanted = SPARE;
