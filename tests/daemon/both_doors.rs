@@ -1,7 +1,7 @@
 //! One upload, filled by Resumable.js and appended to by tus: nothing that either was told is taken back.
 
 use crate::resumable::{File, OCTET};
-use crate::support::daemon::Daemon;
+use crate::support::daemon::{Daemon, id};
 use crate::support::{eventually, sha1};
 
 /// Forty thousand bytes in four chunks, of which some are there, and their upload as tus sees it.
@@ -27,8 +27,9 @@ fn what_chunks_began_tus_can_look_at_and_finish() {
     // Chunks again: the offset that was told is not taken back.
     file.put(&daemon, 4).expect(200);
     assert_eq!(daemon.offset(&upload), 25_000);
-    // The rest in one request. Its second half is there already.
-    let answer = daemon.patch(&upload, 25_000, &file.bytes[25_000..]).expect(204);
+    // The rest in one request. Its second half is there already, was acknowledged, and is not written again.
+    let rest = [&file.bytes[25_000..30_000], &[b'x'; 10_000]].concat();
+    let answer = daemon.patch(&upload, 25_000, &rest).expect(204);
     assert_eq!(answer.offset(), Some(40_000));
     assert_eq!(daemon.files()["a.bin"], file.bytes);
     assert_eq!(chunks(&daemon, &file), [true; 4]);
@@ -72,6 +73,37 @@ fn a_patch_that_stores_nothing_takes_no_chunk_away() {
     let answer = daemon.ask("PATCH", &upload, &headers, rest).expect(204);
     assert_eq!(answer.offset(), Some(40_000));
     assert_eq!(daemon.files()["a.bin"], file.bytes);
+}
+
+#[test]
+fn a_body_that_can_not_be_verified_takes_no_chunk_away_although_some_of_it_was_written() {
+    for what in ["it does not sum up", "it is cut", "the daemon dies"] {
+        let daemon = Daemon::start(&[]);
+        let (file, upload) = begun(&daemon, "a.bin", &[1, 3, 4]);
+        let (gap, half) = (file.part(2), &file.part(2)[..5000]);
+        let mut wire = daemon.connect();
+        let headers = format!("Upload-Offset: 10000\nUpload-Checksum: {}", sha1(gap));
+        wire.send_head("PATCH", &upload, &headers, Some(gap.len()));
+        wire.send(half);
+        eventually("half of it is written", || daemon.data(id(&upload)).unwrap()[10_000..15_000] == *half);
+        let daemon = match what {
+            "the daemon dies" => Daemon::start_on(daemon.kill(), &[]),
+            "it is cut" => {
+                drop(wire);
+                daemon.wait_for_log("discarded a body");
+                daemon
+            }
+            _ => {
+                wire.send(half);
+                wire.answer().expect_code(460, "ERR_CHECKSUM_MISMATCH");
+                daemon
+            }
+        };
+        assert_eq!(daemon.offset(&upload), 10_000, "{what}");
+        assert_eq!(chunks(&daemon, &file), [true, false, true, true], "{what}");
+        file.put(&daemon, 2).expect(200);
+        assert_eq!(daemon.files()["a.bin"], file.bytes, "{what}");
+    }
 }
 
 #[test]
