@@ -1,8 +1,11 @@
 //! A refusal comes to its client although the client is still sending, or before it has begun to.
 
-use crate::support::bytes;
+use std::time::Duration;
+
+use crate::resumable::{File, OCTET};
 use crate::support::daemon::Daemon;
 use crate::support::wire::Wire;
+use crate::support::{bytes, eventually};
 
 const LEN: usize = 300 * 1024;
 const NOBODY: &str = "/files/00112233445566778899aabbccddeeff";
@@ -100,4 +103,33 @@ fn a_refusal_does_not_wait_for_a_body_that_does_not_come() {
     wire.send_head("PATCH", &upload, "Upload-Offset: 7", Some(usize::MAX / 2));
     wire.send(b"a few bytes");
     wire.answer().expect_code(409, "ERR_MISMATCHED_OFFSET");
+}
+
+#[test]
+fn a_client_whose_last_bytes_are_not_needed_comes_to_read_that_all_is_well() {
+    let daemon = Daemon::start(&[]);
+    let file = File::new("a", "a.bin", 3 * LEN, LEN);
+    [1, 3].iter().for_each(|number| drop(file.put(&daemon, *number).expect(200)));
+    // Behind the first gap all is there, and the file is whole before the client has sent what it means to.
+    let (gap, rest) = file.bytes[LEN..].split_at(LEN + 1);
+    let mut wire = daemon.begin_patch(&daemon.one_upload(), LEN as u64, gap.len() + rest.len(), gap);
+    eventually("the file is there", || daemon.files().contains_key("a.bin"));
+    send_all(&mut wire, rest.chunks(1024).map(<[u8]>::to_vec), "a PATCH over chunks");
+    assert_eq!(wire.answer().expect(204).offset(), Some(3 * LEN as u64));
+    assert_eq!(daemon.files()["a.bin"], file.bytes);
+}
+
+#[test]
+fn a_chunk_that_is_there_already_is_answered_when_all_of_it_has_come() {
+    let daemon = Daemon::start(&[]);
+    // More than is dropped of a body that is refused.
+    let file = File::new("a", "a.bin", 8 * LEN, 4 * LEN);
+    file.put(&daemon, 1).expect(200);
+    let (first, rest) = file.part(1).split_at(3 * LEN);
+    let mut wire = daemon.connect();
+    wire.send_head("POST", &file.path(1), OCTET, Some(first.len() + rest.len()));
+    wire.send(first);
+    assert!(!wire.has_answer_within(Duration::from_millis(100)), "its client would see a broken pipe");
+    wire.send(rest);
+    wire.answer().expect(200);
 }
