@@ -116,6 +116,17 @@ impl<S: Store> Uploads<S> {
     /// # Errors
     /// The store can't be reached.
     pub async fn find(&self, key: ClientKey) -> Result<Option<Upload>, UploadError> {
+        match self.look_up(key).await {
+            Err(UploadError::Damaged(StoreError::Damaged(why))) => {
+                // Its client can do no better than begin again. What is left of it is the administrator's.
+                tracing::error!(%key, why, "what a client's name leads to is damaged");
+                Ok(None)
+            }
+            found => found,
+        }
+    }
+
+    async fn look_up(&self, key: ClientKey) -> Result<Option<Upload>, UploadError> {
         self.may_look()?;
         let found = match self.inner.store.lookup(key).await {
             Ok(Some(id)) => self.inner.store.peek(id).await,
@@ -127,11 +138,6 @@ impl<S: Store> Uploads<S> {
                 Ok(Some(upload))
             }
             Ok(_) | Err(StoreError::NotFound) => Ok(None),
-            Err(StoreError::Damaged(why)) => {
-                // Its client can do no better than begin again. What is left of it is the administrator's.
-                tracing::error!(%key, why, "what a client's name leads to is damaged; the name is free again");
-                Ok(None)
-            }
             Err(error) => Err(error.into()),
         }
     }
@@ -195,7 +201,11 @@ impl<S: Store> Uploads<S> {
         if let Some(session) = seat.upgrade().filter(|session| !session.lease.is_revoked()) {
             return Ok(Seated::Open(session));
         }
-        let (lease, upload) = match self.find(filling.key).await? {
+        let found = match self.look_up(filling.key).await {
+            Err(error @ UploadError::Damaged(_)) => return Err(self.begin_after(error, filling).await),
+            found => found?,
+        };
+        let (lease, upload) = match found {
             Some(upload) if upload.is_complete() => {
                 if let Length::Known(known) = upload.length
                     && known != filling.chunks.total()
@@ -212,10 +222,7 @@ impl<S: Store> Uploads<S> {
                     // It was removed while this request waited for it, so the name is free.
                     Err(UploadError::NotFound) => self.begin_filling(filling).await?,
                     Err(error @ UploadError::Damaged(_)) => {
-                        // Chunks are lost that were acknowledged. Were this one taken, its client would believe that all are
-                        // there; so it is refused, once, and whoever asks from now on hears that none is.
-                        self.begin_filling(filling).await?;
-                        return Err(error);
+                        return Err(self.begin_after(error, filling).await);
                     }
                     Err(error) => return Err(error),
                 }
@@ -230,6 +237,12 @@ impl<S: Store> Uploads<S> {
         let session = Arc::new(session);
         *seat = Arc::downgrade(&session);
         Ok(Seated::Open(session))
+    }
+
+    /// Chunks are lost that were acknowledged. Were the next one taken, its client would believe that all are there; so it is
+    /// refused, once, and whoever asks from now on hears that none is.
+    async fn begin_after(&self, damage: UploadError, filling: &Filling) -> UploadError {
+        self.begin_filling(filling).await.err().unwrap_or(damage)
     }
 
     async fn begin_filling(&self, filling: &Filling) -> Result<(Lease, Upload), UploadError> {

@@ -6,10 +6,11 @@ use crate::resumable::File;
 use crate::support::daemon::{Daemon, id};
 
 #[test]
-fn a_client_s_name_that_leads_to_a_damaged_upload_is_free_again() {
+fn a_client_whose_upload_is_damaged_hears_of_it_once_and_can_begin_anew() {
     type Harm = fn(&Daemon, &str);
-    let harms: [(&str, Harm); 2] = [
+    let harms: [(&str, Harm); 3] = [
         ("its record can't be read", |daemon, id| fs::write(daemon.sidecar_path(id), "{").unwrap()),
+        ("its bytes are gone", |daemon, id| fs::remove_file(daemon.data_path(id)).unwrap()),
         ("the name leads nowhere", |daemon, _| fs::write(key_path(daemon), "nobody").unwrap()),
     ];
     for (what, harm) in harms {
@@ -19,7 +20,9 @@ fn a_client_s_name_that_leads_to_a_damaged_upload_is_free_again() {
         let upload = daemon.one_upload();
         harm(&daemon, id(&upload));
         let left = daemon.uploads();
-        // Begun anew, and not one of its chunks is there.
+        // Were the others taken, all would have been answered with 200, and there would be no file.
+        file.put(&daemon, 3).expect_code(500, "ERR_UPLOAD_DAMAGED");
+        assert!((1..=4).all(|number| !file.has(&daemon, number)), "{what}");
         [3, 1, 2, 4].iter().for_each(|number| drop(file.put(&daemon, *number).expect(200)));
         assert_eq!(daemon.files()["a.bin"], file.bytes, "{what}");
         let now = daemon.uploads();
@@ -32,17 +35,4 @@ fn key_path(daemon: &Daemon) -> std::path::PathBuf {
     let shards = fs::read_dir(daemon.path().join("keys")).unwrap();
     let mut names = shards.flat_map(|shard| fs::read_dir(shard.unwrap().path()).unwrap());
     names.next().unwrap().unwrap().path()
-}
-
-#[test]
-fn a_client_whose_chunks_are_lost_hears_of_it_and_can_begin_anew() {
-    let daemon = Daemon::start(&[]);
-    let file = File::new("a", "a.bin", 40_000, 10_000);
-    [1, 2].iter().for_each(|number| drop(file.put(&daemon, *number).expect(200)));
-    fs::remove_file(daemon.data_path(id(&daemon.one_upload()))).unwrap();
-    // Were the others taken, all would have been answered with 200, and there would be no file.
-    file.put(&daemon, 3).expect_code(500, "ERR_UPLOAD_DAMAGED");
-    assert!((1..=4).all(|number| !file.has(&daemon, number)));
-    [3, 1, 2, 4].iter().for_each(|number| drop(file.put(&daemon, *number).expect(200)));
-    assert_eq!(daemon.files()["a.bin"], file.bytes);
 }
