@@ -45,8 +45,8 @@ use self::concat::Waiting;
 pub use self::create::NewUpload;
 pub use self::error::{Interruption, UploadError};
 use self::expire::Agenda;
-use self::fill::Seats;
 pub use self::fill::{Chunk, Filling};
+use self::fill::{Lost, Seats};
 pub use self::id::{NotAnId, UploadId};
 use self::lease::{Lease, Leases};
 use self::lifetime::Lifetime;
@@ -154,6 +154,7 @@ struct Inner<S: Store> {
     waiting: Waiting,
     agenda: Agenda,
     seats: Seats<S>,
+    lost: Lost,
     in_hand: InHand,
     metrics: Metrics,
     quotas: Quotas,
@@ -171,6 +172,7 @@ impl<S: Store> Uploads<S> {
             waiting: Waiting::default(),
             agenda: Agenda::default(),
             seats: Seats::default(),
+            lost: Lost::default(),
             in_hand: InHand::default(),
             metrics: Metrics::default(),
             quotas: Quotas::default(),
@@ -228,7 +230,7 @@ impl<S: Store> Uploads<S> {
         let engine = self.clone();
         self.detached(async move {
             let upload = engine.inner.store.load(lease.id()).await?;
-            engine.inner.store.remove(&upload).await?;
+            engine.remove_stored(&upload).await?;
             tracing::info!(%id, offset = upload.offset, "terminated");
             drop(lease);
             engine.forget(&upload).await;

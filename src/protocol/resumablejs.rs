@@ -37,12 +37,14 @@ pub async fn answer(app: &App, call: &Call) -> Result<Answer, Problem> {
 /// "Do you have this chunk?", or, without a chunk number, "how is this upload?"
 async fn ask(app: &App, call: &Call) -> Result<Answer, Problem> {
     let params = Params::read(&call.query, app.config.resumable.prefix.as_deref());
-    let upload = call.uploads.find(key(app, call, &params)?).await.map_err(|error| fail(&error))?;
+    let key = key(app, call, &params)?;
     if !params.has_chunk_number() {
+        let upload = call.uploads.find(key).await.map_err(|error| fail(&error))?;
         return Ok(status(app, call, upload.as_ref()));
     }
     let (chunks, number) = (params.chunks()?, params.chunk_number()?);
     let range = chunks.range(number).map_err(|error| bad(error.to_string()))?;
+    let upload = call.uploads.find_chunk(key, number).await.map_err(|error| fail(&error))?;
     let is_there = upload.is_some_and(|upload| match &upload.state {
         State::Filling(present) => present.check_same(&chunks).is_ok() && present.contains(number),
         _ => {

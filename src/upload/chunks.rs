@@ -247,6 +247,12 @@ impl Chunks {
         self.present.iter().any(|(first, last)| (*first..=*last).contains(&number))
     }
 
+    /// Those that are there: first and last of each run, in order.
+    #[must_use]
+    pub fn runs(&self) -> &[(u64, u64)] {
+        &self.present
+    }
+
     /// How many are there.
     #[must_use]
     pub fn present(&self) -> u64 {

@@ -126,6 +126,9 @@ pub enum UploadError {
     /// A chunk that does not fit what the first request of this upload said.
     #[error("{0}")]
     Contradiction(#[from] Contradiction),
+    /// A chunk of an upload that is gone, and with it other chunks that its client counts on.
+    #[error("the chunks that were sent before have expired or were removed; send all of them again")]
+    ChunksGone,
     /// A chunk that would leave one more gap in an upload that has very many. Passes when some of them are filled.
     #[error("this upload has too many gaps; send the chunks that are missing first")]
     Scattered,

@@ -183,7 +183,7 @@ impl<S: Store> Uploads<S> {
                 Ok(false)
             }
             Some(_) => {
-                self.inner.store.remove(&upload).await?;
+                self.remove_stored(&upload).await?;
                 tracing::info!(%id, offset = upload.offset, "expired");
                 self.inner.metrics.expired.inc();
                 drop(lease);
@@ -208,7 +208,7 @@ impl<S: Store> Uploads<S> {
             if is_finished(&upload) || upload.modified > before {
                 return Ok(false);
             }
-            engine.inner.store.remove(&upload).await?;
+            engine.remove_stored(&upload).await?;
             engine.inner.metrics.terminated.inc();
             tracing::info!(%id, offset = upload.offset, "removed by the admin");
             drop(lease);

@@ -6,6 +6,7 @@
 //! last one publishes the file, once, whichever chunk that is.
 
 mod digest;
+mod lost;
 mod session;
 
 use std::collections::HashMap;
@@ -13,6 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use jiff::Timestamp;
 
+pub(super) use self::lost::Lost;
 use self::session::Session;
 
 use super::chunks::{Chunks, ClientKey, Contradiction};
@@ -134,12 +136,28 @@ impl<S: Store> Uploads<S> {
             Err(error) => Err(error),
         };
         match found {
-            Ok(upload) if self.is_remembered(&upload) && self.check_owner(&upload).is_ok() => {
-                Ok(Some(upload))
+            Ok(upload) if self.check_owner(&upload).is_err() => Ok(None),
+            Ok(upload) if self.is_remembered(&upload) => Ok(Some(upload)),
+            Ok(upload) => {
+                self.inner.lost.note(&upload);
+                Ok(None)
             }
-            Ok(_) | Err(StoreError::NotFound) => Ok(None),
+            Err(StoreError::NotFound) => Ok(None),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// The same for a client who wants to know of one chunk.
+    ///
+    /// # Errors
+    /// The store can't be reached.
+    pub async fn find_chunk(&self, key: ClientKey, number: u64) -> Result<Option<Upload>, UploadError> {
+        let found = self.find(key).await?;
+        if found.is_none() {
+            // One that begins from the top says so by asking.
+            self.inner.lost.is_counted_on(key, number);
+        }
+        Ok(found)
     }
 
     /// A client's name leads to its upload until that expires; to a complete one for as long after its last byte, for the
@@ -154,7 +172,7 @@ impl<S: Store> Uploads<S> {
         filling: Filling,
         chunk: Chunk<B>,
     ) -> Result<Upload, UploadError> {
-        let session = match self.join(seat, &filling).await? {
+        let session = match self.join(seat, &filling, chunk.number).await? {
             Seated::Open(session) => session,
             Seated::Complete(upload) => return Ok(*upload),
         };
@@ -196,7 +214,7 @@ impl<S: Store> Uploads<S> {
         Ok(session.snapshot())
     }
 
-    async fn join(&self, seat: &Seat<S>, filling: &Filling) -> Result<Seated<S>, UploadError> {
+    async fn join(&self, seat: &Seat<S>, filling: &Filling, number: u64) -> Result<Seated<S>, UploadError> {
         let mut seat = seat.lock().await;
         if let Some(session) = seat.upgrade().filter(|session| !session.lease.is_revoked()) {
             return Ok(Seated::Open(session));
@@ -220,14 +238,17 @@ impl<S: Store> Uploads<S> {
                 match self.open(&lease).await {
                     Ok(upload) => (lease, upload),
                     // It was removed while this request waited for it, so the name is free.
-                    Err(UploadError::NotFound) => self.begin_filling(filling).await?,
+                    Err(UploadError::NotFound) => {
+                        self.inner.lost.note(&upload);
+                        self.begin_filling(filling, number).await?
+                    }
                     Err(error @ UploadError::Damaged(_)) => {
                         return Err(self.begin_after(error, filling).await);
                     }
                     Err(error) => return Err(error),
                 }
             }
-            None => self.begin_filling(filling).await?,
+            None => self.begin_filling(filling, number).await?,
         };
         if upload.is_complete() {
             return Ok(Seated::Complete(Box::new(upload)));
@@ -242,10 +263,13 @@ impl<S: Store> Uploads<S> {
     /// Chunks are lost that were acknowledged. Were the next one taken, its client would believe that all are there; so it is
     /// refused, once, and whoever asks from now on hears that none is.
     async fn begin_after(&self, damage: UploadError, filling: &Filling) -> UploadError {
-        self.begin_filling(filling).await.err().unwrap_or(damage)
+        self.create_filling(filling).await.err().unwrap_or(damage)
     }
 
-    async fn begin_filling(&self, filling: &Filling) -> Result<(Lease, Upload), UploadError> {
+    async fn begin_filling(&self, filling: &Filling, number: u64) -> Result<(Lease, Upload), UploadError> {
+        if self.inner.lost.is_counted_on(filling.key, number) {
+            return Err(UploadError::ChunksGone);
+        }
         let upload = self.create_filling(filling).await?;
         Ok((self.take_over(upload.id).await?, upload))
     }

@@ -394,6 +394,45 @@ fn abandoned_chunks_expire_by_their_own_rule() {
 }
 
 #[test]
+fn who_slept_over_the_expiration_is_not_told_that_the_rest_is_all() {
+    for has_restarted in [false, true] {
+        let daemon = Daemon::start(&[]);
+        let file = File::new("40-z", "z.bin", 40_000, 10_000);
+        for number in [1, 2] {
+            file.put(&daemon, number).expect(200);
+        }
+        let upload = daemon.one_upload();
+        let daemon = if has_restarted {
+            // It expired while the daemon was away.
+            let data = daemon.kill();
+            let mut sidecar = data.sidecar(id(&upload));
+            sidecar["expires"] = "2026-01-02T03:04:05Z".into();
+            data.leave_sidecar(id(&upload), &sidecar.to_string());
+            Daemon::start_on(data, &[])
+        } else {
+            daemon.ask("DELETE", &upload, "", b"").expect(204);
+            daemon
+        };
+        // The clients count their chunks themselves: at 200 for these two the file would be finished to them.
+        for _ in 0..2 {
+            assert!(!file.has(&daemon, 3));
+            file.put(&daemon, 3).expect_code(404, "ERR_CHUNKS_GONE");
+            file.put(&daemon, 4).expect_code(404, "ERR_CHUNKS_GONE");
+        }
+        // Another file is another matter.
+        File::new("40-y", "y.bin", 40_000, 10_000).put(&daemon, 3).expect(200);
+        // Its user presses "retry", and the client begins from the top: with a question, or with the chunk itself.
+        if has_restarted {
+            assert!(!file.has(&daemon, 1));
+        }
+        for number in 1..=4 {
+            file.put(&daemon, number).expect(200);
+        }
+        assert_eq!(daemon.files()["z.bin"], file.bytes);
+    }
+}
+
+#[test]
 fn an_offset_that_was_told_stays_when_chunks_follow_an_append() {
     let daemon = Daemon::start(&[]);
     // Ten, ten and five bytes.

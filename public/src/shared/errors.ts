@@ -28,6 +28,7 @@ export function explain(status: number, body: string, maxSize: number | null, ch
       return lasting(`The server does not allow this upload.${said}`);
     case 404:
     case 410:
+      if (/^\s*ERR_CHUNKS_GONE:/.test(body)) return passing('What was sent before has expired.');
       return lasting(`The server does not know this upload.${said}`);
     case 409:
     case 423:

@@ -24,6 +24,8 @@ pub(super) fn fail(error: &UploadError) -> Problem {
         E::Metadata(_) => stays(StatusCode::BAD_REQUEST, "ERR_INVALID_PARAMETERS"),
         // 413 is tried again by stock clients, for ever; 400 tells the user at once.
         E::TooLarge { .. } => stays(StatusCode::BAD_REQUEST, "ERR_MAX_SIZE_EXCEEDED"),
+        // Taken, the last one would be a success to a client that counts on the others. All three clients give up at this.
+        E::ChunksGone => stays(StatusCode::NOT_FOUND, "ERR_CHUNKS_GONE"),
         // All chunks are gone with it. Sent again, the last one would be a success, and its client would take the file for
         // stored: so this is one of the few statuses at which all three clients give up by themselves.
         E::ChecksumMismatch { algorithm } => {

@@ -19,6 +19,7 @@ pub(super) fn problem(error: &UploadError) -> Problem {
     match error {
         E::NotFound => stays(StatusCode::NOT_FOUND, "ERR_UPLOAD_NOT_FOUND"),
         E::Expired => stays(StatusCode::GONE, "ERR_UPLOAD_EXPIRED"),
+        E::ChunksGone => stays(StatusCode::GONE, "ERR_CHUNKS_GONE"),
         E::FileGone => stays(StatusCode::GONE, "ERR_FILE_GONE"),
         E::OffsetMismatch { .. } => stays(StatusCode::CONFLICT, "ERR_MISMATCHED_OFFSET"),
         E::Overtaken { .. } => passes(StatusCode::CONFLICT, "ERR_MISMATCHED_OFFSET", 1),
