@@ -22,8 +22,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
-use http::header::{EXPECT, X_CONTENT_TYPE_OPTIONS};
-use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
+use http::header::{CONNECTION, EXPECT, X_CONTENT_TYPE_OPTIONS};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Version};
 use hyper::body::{Body as _, Incoming};
 use tracing::Instrument as _;
 
@@ -182,6 +182,11 @@ async fn answer(app: &App, entrance: Entrance, request: Request<Incoming>) -> An
         // Who sends on sees a broken pipe instead of the answer. (Who waits for "100 Continue" sends nothing, and reading
         // would call for it.)
         call.body.drain().await;
+    }
+    if !call.body.is_over() && head.version < Version::HTTP_2 {
+        // What is left unread ends the connection. Whoever has sent all of it by then, and is not told, sends his next
+        // request down the same one, and hears nothing.
+        answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     let (status, took) = (answer.status(), began.elapsed());
     if let Some((bytes, took)) = call.body.came() {

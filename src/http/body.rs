@@ -41,6 +41,8 @@ struct Shared {
     bytes: u64,
     /// When its last bytes came.
     last: Instant,
+    /// It was read to its end.
+    ended: bool,
 }
 
 impl RequestBody {
@@ -48,7 +50,15 @@ impl RequestBody {
     #[must_use]
     pub fn new(incoming: Incoming, pace: Pace, received: Counter) -> Self {
         let now = Instant::now();
-        let shared = Shared { incoming, pacer: Pacer::new(pace), received, began: now, bytes: 0, last: now };
+        let shared = Shared {
+            incoming,
+            pacer: Pacer::new(pace),
+            received,
+            began: now,
+            bytes: 0,
+            last: now,
+            ended: false,
+        };
         Self { shared: Arc::new(Mutex::new(shared)), asked_for: Arc::default() }
     }
 
@@ -62,6 +72,12 @@ impl RequestBody {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.with(|body| body.incoming.is_end_stream())
+    }
+
+    /// Nothing of it is left unread, whether it said how long it is or not.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.with(|body| body.ended || body.incoming.is_end_stream())
     }
 
     /// Somebody has begun to read it: a client that waited for "100 Continue" has got it and sends.
@@ -110,7 +126,7 @@ impl RequestBody {
 
     fn poll_frame(&self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyCut>>> {
         self.asked_for.store(true, Ordering::Relaxed);
-        self.with(|Shared { incoming, pacer, received, bytes: all, last, .. }| {
+        self.with(|Shared { incoming, pacer, received, bytes: all, last, ended, .. }| {
             match Pin::new(incoming).poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) => {
                     let bytes = frame.data_ref().map_or(0, |bytes| bytes.len() as u64);
@@ -122,7 +138,11 @@ impl RequestBody {
                 }
                 // hyper tells a broken line from a broken message by no means that lasts; to the upload both are a body
                 // that was cut.
-                Poll::Ready(end) => Poll::Ready(end.map(|_| Err(BodyCut::Gone))),
+                Poll::Ready(Some(Err(_))) => Poll::Ready(Some(Err(BodyCut::Gone))),
+                Poll::Ready(None) => {
+                    *ended = true;
+                    Poll::Ready(None)
+                }
                 Poll::Pending => pacer.poll_limit(cx).map(|cut| Some(Err(cut))),
             }
         })

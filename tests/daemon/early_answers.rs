@@ -133,3 +133,24 @@ fn a_chunk_that_is_there_already_is_answered_when_all_of_it_has_come() {
     wire.send(rest);
     wire.answer().expect(200);
 }
+
+#[test]
+fn who_is_refused_with_a_body_half_read_is_told_that_the_connection_ends() {
+    let (daemon, upload) = start();
+    let mut wire = daemon.begin_patch(&upload, 7, LEN, b"a few bytes");
+    assert_eq!(wire.answer().expect(409).header("connection"), Some("close"));
+    // What was read or dropped to its end costs nobody his connection, whether it said how long it is or not.
+    let mut wire = daemon.connect();
+    for status in [409, 204] {
+        let offset = if status == 204 { 0 } else { 7 };
+        wire.send_head("PATCH", &upload, &format!("Upload-Offset: {offset}"), Some(5));
+        wire.send("hello");
+        assert_eq!(wire.answer().expect(status).header("connection"), None);
+    }
+    for (offset, status) in [(7, 409), (5, 204)] {
+        let headers = format!("Upload-Offset: {offset}\nTransfer-Encoding: chunked");
+        wire.send_head("PATCH", &upload, &headers, None);
+        wire.send("5\r\nworld\r\n0\r\n\r\n");
+        assert_eq!(wire.answer().expect(status).header("connection"), None);
+    }
+}
