@@ -39,7 +39,7 @@ impl<S: Store> Uploads<S> {
         // Before anything is disturbed.
         let upload = self.inner.store.peek(request.id).await?;
         self.check_owner(&upload)?;
-        let counted = self.count_append(self.inner.leases.holder(request.id).is_some())?;
+        let counted = self.count_append(self.inner.leases.holder(request.id).is_some()).await?;
         check_kind(&upload)?;
         if upload.is_filling() && self.inner.leases.holder(request.id).is_some() {
             // Chunks that are under way are not broken for a request that is sure to be refused.

@@ -100,7 +100,7 @@ impl<S: Store> Uploads<S> {
             }
             ready &= part.is_complete();
         }
-        self.count_creation()?;
+        self.count_creation().await?;
         let length = sum.map_or(Length::Deferred, Length::Known);
         let new = NewUpload { kind: Kind::Final { parts, as_given }, length, metadata };
         let upload = self.new_upload(new).map_err(|error| StoreError::Io("draw a random name", error))?;

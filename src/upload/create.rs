@@ -53,8 +53,8 @@ impl<S: Store> Uploads<S> {
             }
         }
         // First, because a body that is one too many should not have cost a creation.
-        let counted = if body.is_some() { self.count_append(false)? } else { None };
-        self.count_creation()?;
+        let counted = if body.is_some() { self.count_append(false).await? } else { None };
+        self.count_creation().await?;
         let upload = self.new_upload(new).map_err(|error| StoreError::Io("draw a random name", error))?;
         match body {
             None => self.create_with(upload, Vec::new()).await,

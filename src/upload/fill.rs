@@ -101,7 +101,7 @@ impl<S: Store> Uploads<S> {
         if let Some(given) = chunk.body.len.filter(|given| *given != expected) {
             return Err(Contradiction::BodySize { number: chunk.number, expected, given }.into());
         }
-        let counted = self.count_append(false)?;
+        let counted = self.count_append(false).await?;
         let engine = self.clone();
         self.detached(async move {
             let seat = engine.inner.seats.at(filling.key);
@@ -276,7 +276,7 @@ impl<S: Store> Uploads<S> {
 
     async fn create_filling(&self, filling: &Filling) -> Result<Upload, UploadError> {
         self.may(Operation::Create)?;
-        self.count_creation()?;
+        self.count_creation().await?;
         let length = Length::Known(filling.chunks.total());
         let new = NewUpload { kind: Kind::Whole, length, metadata: filling.metadata.clone() };
         let upload = self.new_upload(new).map_err(|error| StoreError::Io("draw a random name", error))?;

@@ -1,16 +1,24 @@
 //! Limits for each client: how many uploads he creates in a minute, and how many requests of his add bytes at once.
+//!
+//! A request that is one too many waits for its turn, if that comes soon. Most clients have no patience of their own:
+//! tus-js-client gives an upload up at 429 and after a few seconds of 423, Resumable.js tries a hundred times without a
+//! pause, and Flow.js not once.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::time::{Duration, Instant};
+use tokio::sync::Notify;
+use tokio::time::{Duration, Instant, sleep, sleep_until};
 
 use super::{Owner, UploadError, Uploads};
 use crate::store::Store;
 
 /// When so many clients are known, those who have been quiet are forgotten.
 const MANY: usize = 4096;
+
+/// So long a request waits for its turn before it is refused.
+const IN_LINE: Duration = Duration::from_secs(10);
 
 /// Who is limited: an owner, wherever he is, or an address.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -32,7 +40,11 @@ pub struct ClientLimits {
 
 /// What each client has done lately.
 #[derive(Clone, Default)]
-pub(super) struct Quotas(Arc<Mutex<HashMap<Client, Use>>>);
+pub(super) struct Quotas {
+    used: Arc<Mutex<HashMap<Client, Use>>>,
+    /// A request that added bytes has ended.
+    ended: Arc<Notify>,
+}
 
 struct Use {
     appends: u32,
@@ -60,7 +72,7 @@ impl Use {
 
 impl Quotas {
     fn lock(&self) -> MutexGuard<'_, HashMap<Client, Use>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.used.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn with<T>(&self, client: &Client, work: impl FnOnce(&mut Use, Instant) -> T) -> T {
@@ -106,24 +118,51 @@ pub(super) struct Appending {
 impl Drop for Appending {
     fn drop(&mut self) {
         self.quotas.with(&self.client, |used, _| used.appends = used.appends.saturating_sub(1));
+        self.quotas.ended.notify_waiters();
     }
 }
 
 impl<S: Store> Uploads<S> {
-    /// Counts a creation.
-    pub(super) fn count_creation(&self) -> Result<(), UploadError> {
-        match (&self.caller.client, self.rules().clients.creations) {
-            (Some(client), Some(a_minute)) => self.inner.quotas.create(client, a_minute),
-            _ => Ok(()),
+    /// Counts a creation, when it is its turn.
+    pub(super) async fn count_creation(&self) -> Result<(), UploadError> {
+        let (Some(client), Some(a_minute)) = (&self.caller.client, self.rules().clients.creations) else {
+            return Ok(());
+        };
+        let deadline = Instant::now() + IN_LINE;
+        loop {
+            let counted = self.inner.quotas.create(client, a_minute);
+            let Err(UploadError::TooManyCreations { wait, .. }) = counted else { return counted };
+            let turn = Duration::from_secs(wait.into());
+            if Instant::now() + turn > deadline {
+                return counted;
+            }
+            tokio::select! {
+                () = sleep(turn) => {}
+                () = self.closed() => return Err(UploadError::Closing),
+            }
         }
     }
 
-    /// Counts a request that adds bytes, until the answer is dropped. One that takes the place of another is never one too
-    /// many: that one ends now.
-    pub(super) fn count_append(&self, takes_over: bool) -> Result<Option<Appending>, UploadError> {
-        match (&self.caller.client, self.rules().clients.appends) {
-            (Some(client), Some(most)) => self.inner.quotas.append(client, most, takes_over).map(Some),
-            _ => Ok(None),
+    /// Counts a request that adds bytes, when it is its turn, until the answer is dropped. One that takes the place of another
+    /// is never one too many: that one ends now.
+    pub(super) async fn count_append(&self, takes_over: bool) -> Result<Option<Appending>, UploadError> {
+        let (Some(client), Some(most)) = (&self.caller.client, self.rules().clients.appends) else {
+            return Ok(None);
+        };
+        let deadline = Instant::now() + IN_LINE;
+        loop {
+            let mut ended = std::pin::pin!(self.inner.quotas.ended.notified());
+            // Before it is counted: one that ends in between is heard.
+            ended.as_mut().enable();
+            let refused = match self.inner.quotas.append(client, most, takes_over) {
+                Ok(counted) => return Ok(Some(counted)),
+                Err(refused) => refused,
+            };
+            tokio::select! {
+                () = ended => {}
+                () = sleep_until(deadline) => return Err(refused),
+                () = self.closed() => return Err(UploadError::Closing),
+            }
         }
     }
 }
