@@ -14,5 +14,6 @@ mod curl;
 mod cut;
 mod figures;
 mod python;
+mod refused;
 mod support;
 mod tus_js;

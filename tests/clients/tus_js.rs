@@ -21,7 +21,7 @@ fn start(scene: &Scene, mut spec: Value) -> Option<Client> {
 }
 
 /// Runs it to its end, and answers what it told.
-fn run(scene: &Scene, spec: Value) -> Option<Value> {
+pub(crate) fn run(scene: &Scene, spec: Value) -> Option<Value> {
     let said = start(scene, spec)?.said();
     Some(serde_json::from_str(said.lines().last().unwrap()).unwrap_or_else(|_| panic!("{said}")))
 }
@@ -235,32 +235,6 @@ fn trouble_of_the_server_does_not_make_it_start_from_zero() {
     assert!(told["statuses"]["423"].as_u64() >= Some(3), "{told}");
     scene.assert_published("js.bin");
     scene.assert_sent_once();
-}
-
-/// It has no patience with either limit: 429 is the end of an upload, and after its last delay so is 423.
-#[test]
-fn who_is_over_a_limit_for_a_moment_waits_for_his_turn() {
-    // Who comes from this machine directly is not limited.
-    let headers = json!({ "X-Forwarded-For": "192.0.2.1" });
-
-    let limits = ["--trusted-proxy", "127.0.0.1", "--max-appends-per-client", "1"];
-    let slow = |_| Fault::Slow { bytes_per_second: 2 * MIB };
-    let scene = Scene::with_flags(3 * MIB, &limits, slow);
-    let options = json!({ "parallelUploads": 3, "retryDelays": [0], "headers": headers.clone() });
-    let Some(told) = run(&scene, json!({ "options": options })) else { return };
-    assert_eq!((&told["how"], &told["statuses"]["423"]), (&json!("success"), &Value::Null), "{told}");
-    scene.assert_published("js.bin");
-
-    let limits = ["--trusted-proxy", "127.0.0.1", "--max-creations-per-client", "20"];
-    let scene = Scene::with_flags(MIB, &limits, |_| Fault::None);
-    for _ in 0..20 {
-        let headers = "X-Forwarded-For: 192.0.2.1\r\nUpload-Length: 1\r\n";
-        let created = wire::request(scene.daemon.address, "POST /files/", headers, 0, std::io::empty());
-        assert_eq!(created.unwrap().status, 201);
-    }
-    let told = run(&scene, json!({ "options": { "headers": headers } })).unwrap();
-    assert_eq!((&told["how"], &told["statuses"]["429"]), (&json!("success"), &Value::Null), "{told}");
-    scene.assert_published("js.bin");
 }
 
 #[test]
