@@ -5,7 +5,7 @@ use std::future::poll_fn;
 use resumed::upload::{Interruption, State, Upload, UploadError};
 
 use crate::bench::Bench;
-use crate::model::{Gone, Known, said, variant};
+use crate::model::{Gone, Known, Slot, said, variant};
 use crate::plan::{Amount, Append, At, Body, Declare, End, Sum};
 use crate::world::{Answer, Checked, Client, What, World};
 
@@ -97,11 +97,19 @@ impl<B: Bench> World<B> {
             (What::Inspect, _) => slot.known.map(|known| (known.said(), Some(known))),
             (What::Concatenate { refused: true, .. }, _) => Some(("BadPart".to_owned(), None)),
             (What::Concatenate { sure: true, .. }, _) => Some(("Ok".to_owned(), None)),
-            (What::Chunk { number }, Some(body)) => {
+            (What::Chunk { number }, Some(body)) if !self.may_count_on_gone(slot) => {
                 slot.fill.as_ref()?.chunk(*number, body).map(|wanted| (wanted, None))
             }
             _ => None,
         }
+    }
+
+    /// The same name led to another upload before, and some of its chunks are gone: others are refused until one of those
+    /// comes.
+    fn may_count_on_gone(&self, slot: &Slot) -> bool {
+        let key = slot.fill.as_ref().map(|fill| fill.key);
+        let mut fills = self.slots.iter().filter_map(|slot| slot.fill.as_ref());
+        fills.any(|fill| fill.is_forgotten && Some(fill.key) == key)
     }
 
     /// Takes down what was told.
@@ -211,6 +219,8 @@ impl<B: Bench> World<B> {
                 matches!(client.what, What::Concatenate { refused, sure } if refused || !sure || slot.gone != Gone::No)
             }
             UploadError::Contradiction(_) => matches!(client.what, What::Chunk { .. }),
+            // The same name led to another upload before, and some of its chunks are gone.
+            UploadError::ChunksGone => self.may_count_on_gone(slot),
             _ => false,
         };
         ensure!(may_be, "nothing explains {error:?}");
