@@ -85,7 +85,7 @@ fn a_full_disk_and_one_that_cannot_be_written_to_are_not_ready() {
     let answer = watch(&daemon, "/readyz").expect_code(503, "ERR_NOT_READY");
     let path = daemon.path().display().to_string();
     assert!(!answer.text().contains(&path), "paths are for the log: {}", answer.text());
-    assert!(daemon.log().contains("not ready"), "{}", daemon.log());
+    daemon.wait_for_log("not ready");
     fs::rename(daemon.path().join("elsewhere"), daemon.path().join("uploads")).unwrap();
     watch(&daemon, "/readyz").expect(200);
 }
