@@ -3,10 +3,11 @@
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use libtest_mimic::Failed;
 
-use crate::disk::{Disk, FileSystem, Kind, MIB};
+use crate::disk::{Disk, FileSystem, Kind, MIB, run};
 use crate::support::bytes;
 use crate::support::daemon::{Daemon, id};
 use crate::support::data_dir::DataDir;
@@ -81,6 +82,34 @@ fn fill_up(fs: FileSystem, durability: &str, reserve: &str) {
     make_room(&mut others, all);
     daemon.patch(&upload, offset, &body[kept..]).expect(204);
     assert!(daemon.files().into_values().eq([body]), "the bytes are the client's");
+}
+
+/// A quota ends where the free-space figure does not, and btrfs does not even let files be shortened beyond it.
+pub(crate) fn exceed_quota(durability: &str) -> Result<(), Failed> {
+    let disk = Disk::new(FileSystem::Btrfs, Kind::Plain, 256 * MIB);
+    let volume = disk.path().join("volume");
+    let btrfs = |words: &[&str]| run(Command::new("btrfs").args(words).arg(&volume));
+    run(Command::new("btrfs").args(["quota", "enable"]).arg(disk.path()));
+    btrfs(&["subvolume", "create"]);
+    btrfs(&["qgroup", "limit", "12M"]);
+    let flags = ["--log-level", "debug", "--durability", durability, "--reserve", "none"];
+    let daemon = Daemon::start_on(DataDir::inside(&volume), &flags);
+    let body = bytes(LENGTH);
+    let upload = daemon.create(&format!("Upload-Length: {LENGTH}"));
+    let mut wire = daemon.begin_patch(&upload, 0, LENGTH, &[]);
+    if let Ok(answer) = wire.try_send(&body).and_then(|()| wire.try_answer()) {
+        answer.expect_code(507, "ERR_NO_SPACE");
+    }
+    let offset = daemon.offset(&upload);
+    let kept = usize::try_from(offset).unwrap();
+    assert!((1..LENGTH).contains(&kept), "{kept} bytes were kept");
+
+    let daemon = Daemon::start_on(daemon.kill(), &flags);
+    assert_eq!(daemon.offset(&upload), offset);
+    btrfs(&["qgroup", "limit", "100M"]);
+    daemon.patch(&upload, offset, &body[kept..]).expect(204);
+    assert!(daemon.files().into_values().eq([body]), "the bytes are the client's");
+    Ok(())
 }
 
 /// Writes files of a mebibyte until no more goes in, and then one of what is left.

@@ -85,6 +85,10 @@ fn main() -> ExitCode {
         for durability in ["strict", "relaxed"] {
             let name = format!("full_disk::{}_{durability}", fs.name());
             trials.push(Trial::test(name, move || full::fill(fs, durability)));
+            if fs == FileSystem::Btrfs {
+                let name = format!("exceeded_quota::{durability}");
+                trials.push(Trial::test(name, move || full::exceed_quota(durability)));
+            }
         }
     }
     // They share the machine badly.
@@ -102,6 +106,7 @@ fn missing() -> Option<String> {
         ("mkfs.xfs", "xfsprogs"),
         ("xfs_io", "xfsprogs"),
         ("mkfs.btrfs", "btrfs-progs"),
+        ("btrfs", "btrfs-progs"),
         ("mount", "mount"),
         ("unshare", "util-linux"),
     ];

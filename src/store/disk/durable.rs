@@ -116,8 +116,15 @@ impl Durable {
 
     /// Runs work that has met a full disk once more, with the room that was kept back.
     fn with_spare<T>(&self, work: impl FnOnce() -> io::Result<T>) -> Option<io::Result<T>> {
-        // Some file systems give room away again only when the removal is committed.
-        self.spare.lend(|file| file.set_len(0).and_then(|()| self.sync_data(file)), work)
+        let release = |path: &Path, file: File| {
+            // Not emptied: beyond a quota btrfs lets nobody shorten a file, only remove it.
+            fs::remove_file(path)?;
+            drop(file);
+            // Some file systems give room away again only when the removal is on the disk.
+            let dir = File::open(path.parent().unwrap_or(path))?;
+            Ok(while_waiting(|| syncfs(dir))?)
+        };
+        self.spare.lend(release, work)
     }
 
     /// Makes the bytes and the size of a file durable.
@@ -410,7 +417,7 @@ mod tests {
         durable.spare().keep(&dir.path().join(".spare"));
         durable.replace(&record, b"one").unwrap();
         let watch = inotify::init(inotify::CreateFlags::NONBLOCK).unwrap();
-        let flags = inotify::WatchFlags::MODIFY | inotify::WatchFlags::MOVED_TO;
+        let flags = inotify::WatchFlags::MODIFY | inotify::WatchFlags::MOVED_TO | inotify::WatchFlags::DELETE;
         inotify::add_watch(&watch, dir.path(), flags).unwrap();
         durable.trouble.fill_disk(1);
         durable.replace(&record, b"two").unwrap();
