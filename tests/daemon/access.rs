@@ -1,9 +1,10 @@
 //! Who may do what: every rule on every verb of every protocol.
 
+mod limits;
+mod permits;
+
 use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
-use std::process::Command;
 
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use rustix::process::Signal;
@@ -12,7 +13,7 @@ use serde_json::{Value, json};
 use crate::support::daemon::{Daemon, refusal};
 use crate::support::data_dir::DataDir;
 use crate::support::wire::Answer;
-use crate::support::{base64, bytes, eventually, filename};
+use crate::support::{eventually, filename};
 
 const ALICE: &str = "alice-0123456789abcdef";
 const BOB: &str = "bob-0123456789abcdef";
@@ -221,11 +222,6 @@ fn base64_url(bytes: &[u8]) -> String {
     base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)
 }
 
-fn base64_decoded(text: &str) -> Vec<u8> {
-    use base64::Engine as _;
-    base64::engine::general_purpose::STANDARD.decode(text).unwrap()
-}
-
 #[test]
 fn a_refusal_says_what_to_do_and_changes_nothing() {
     let daemon = guarded(&[]);
@@ -277,147 +273,6 @@ fn an_owner_is_the_same_by_token_and_by_permit_and_after_a_restart() {
     ask(&daemon, ALICE, "POST", &path, "", b"hello").expect(200);
     ask(&daemon, BOB, "GET", &path, "", b"").expect(204);
     ask(&daemon, ALICE, "GET", &path, "", b"").expect(200);
-}
-
-#[test]
-fn a_permit_limits_the_size() {
-    let daemon = guarded(&["--max-size", "1000"]);
-    let small = permit(json!({ "sub": "alice", "exp": at(300), "max_size": 10 }));
-    let large = permit(json!({ "sub": "alice", "exp": at(300), "max_size": 5000 }));
-    let base = daemon.base().to_owned();
-    let code = "ERR_MAX_SIZE_EXCEEDED";
-    let refused = ask(&daemon, &small, "POST", &base, "Upload-Length: 11", b"").expect_code(413, code);
-    assert!(refused.text().contains("larger than the 10 bytes that are allowed"), "{}", refused.text());
-    ask(&daemon, &small, "POST", &base, "Upload-Length: 10", b"").expect(201);
-    ask(&daemon, &large, "POST", &base, "Upload-Length: 1001", b"").expect_code(413, code);
-    let part = create(&daemon, &small, "Upload-Defer-Length: 1\nUpload-Concat: partial");
-    let concat = format!("Upload-Concat: final;{part} {part}");
-    ask(&daemon, &small, "POST", &base, &concat, b"").expect_code(400, "ERR_INVALID_CONCAT");
-    let deferred = create(&daemon, &small, "Upload-Defer-Length: 1");
-    let append = format!("Upload-Offset: 0\n{OCTETS}");
-    ask(&daemon, &small, "PATCH", &deferred, &append, &bytes(11)).expect_code(413, code);
-    ask(&daemon, &small, "PATCH", &deferred, &append, &bytes(10)).expect(204);
-}
-
-/// A key pair made by openssl: the private key for the test, the path of the public one for the daemon.
-fn key_pair(dir: &Path, algorithm: &[&str]) -> (Vec<u8>, String) {
-    let (private, public) = (dir.join("private.pem"), dir.join("public.pem"));
-    let run = |args: &[&str]| {
-        let output = Command::new("openssl").args(args).output().expect("openssl is installed");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    };
-    run(&[&["genpkey", "-out", private.to_str().unwrap(), "-algorithm"], algorithm].concat());
-    run(&["pkey", "-in", private.to_str().unwrap(), "-pubout", "-out", public.to_str().unwrap()]);
-    (fs::read(private).unwrap(), public.to_str().unwrap().to_owned())
-}
-
-#[test]
-fn permits_are_signed_by_public_keys_too() {
-    let data = DataDir::new();
-    let (ec_dir, ed_dir) = (data.beside("ec"), data.beside("ed"));
-    fs::create_dir_all(&ec_dir).unwrap();
-    fs::create_dir_all(&ed_dir).unwrap();
-    let (ec, ec_public) = key_pair(&ec_dir, &["EC", "-pkeyopt", "ec_paramgen_curve:P-256"]);
-    let (ed, ed_public) = key_pair(&ed_dir, &["ed25519"]);
-    let flags = ["--permit-key", &ec_public, "--permit-key", &ed_public, "--permit-audience", "uploads"];
-    let daemon = Daemon::start_on(data, &flags);
-    let claims = json!({ "sub": "alice", "exp": at(300), "aud": "uploads" });
-    let es256 =
-        encode(&Header::new(Algorithm::ES256), &claims, &EncodingKey::from_ec_pem(&ec).unwrap()).unwrap();
-    let eddsa =
-        encode(&Header::new(Algorithm::EdDSA), &claims, &EncodingKey::from_ed_pem(&ed).unwrap()).unwrap();
-    let upload = create(&daemon, &es256, "Upload-Length: 5");
-    ask(&daemon, &eddsa, "PATCH", &upload, &format!("Upload-Offset: 0\n{OCTETS}"), b"hello").expect(204);
-
-    // The public key is no secret, so it must not be taken for one.
-    let public = fs::read(&ec_public).unwrap();
-    let confused =
-        encode(&Header::new(Algorithm::HS256), &claims, &EncodingKey::from_secret(&public)).unwrap();
-    ask(&daemon, &confused, "HEAD", &upload, "", b"").expect(401);
-    // And nobody comes in who was meant for somebody else.
-    for claims in [
-        json!({ "sub": "alice", "exp": at(300) }),
-        json!({ "sub": "alice", "exp": at(300), "aud": "elsewhere" }),
-        json!({ "exp": at(300), "aud": "uploads" }),
-        json!({ "sub": "", "exp": at(300), "aud": "uploads" }),
-    ] {
-        let token =
-            encode(&Header::new(Algorithm::EdDSA), &claims, &EncodingKey::from_ed_pem(&ed).unwrap()).unwrap();
-        ask(&daemon, &token, "HEAD", &upload, "", b"").expect(401);
-    }
-}
-
-#[test]
-fn a_public_key_in_another_form_is_no_secret() {
-    let data = DataDir::new();
-    let dir = data.beside("keys");
-    fs::create_dir_all(&dir).unwrap();
-    let (_, path) = key_pair(&dir, &["EC", "-pkeyopt", "ec_paramgen_curve:P-256"]);
-    let pem = fs::read_to_string(&path).unwrap();
-    let lines: Vec<&str> = pem.lines().filter(|line| !line.starts_with('-')).collect();
-    let line = lines.concat();
-    let der = base64_decoded(&line);
-    let hex: Vec<String> = der.iter().map(|byte| format!("{byte:02X}")).collect();
-    let frame = "is a public key without its frame; put it between -----BEGIN PUBLIC KEY----- and \
-                 -----END PUBLIC KEY-----";
-    let ssh = "AAAAC3NzaC1lZDI1NTE5AAAAIHVwbG9hZHNhcmVyZXN1bWVkd2hlcmV0aGV5c3RvcHBlZA==";
-    let key = data.beside("key");
-    for (text, says) in [
-        (line.clone().into_bytes(), frame),
-        (format!("{line}\n").into_bytes(), frame),
-        (format!("{}\r\n", lines.join("\r\n")).into_bytes(), frame),
-        (format!("\"{line}\"").into_bytes(), frame),
-        (line.trim_end_matches('=').as_bytes().to_vec(), frame),
-        (base64_url(&der).into_bytes(), frame),
-        (hex.concat().into_bytes(), frame),
-        (hex.join(":").to_lowercase().into_bytes(), frame),
-        (der, frame),
-        (base64(&pem).into_bytes(), "is a key in PEM form in an encoding of its own; decode it once"),
-        (ssh.as_bytes().to_vec(), "is a public key of OpenSSH; give one in PEM form"),
-    ] {
-        fs::write(&key, &text).unwrap();
-        let (code, said) = refusal(&data, &["--permit-key", key.to_str().unwrap()]);
-        assert_eq!(code, Some(1), "{said}");
-        assert!(
-            said.trim_end().ends_with(&format!("key: {says}")),
-            "{}: {said}",
-            String::from_utf8_lossy(&text)
-        );
-    }
-}
-
-#[test]
-fn a_permit_that_is_not_accepted_says_what_is_odd_about_it() {
-    let daemon = guarded(&[]);
-    let with = |name: &str, value: Value| {
-        let mut claims = json!({ "sub": "alice", "exp": at(300) });
-        claims[name] = value;
-        permit(claims)
-    };
-    let mut critical = Header::new(Algorithm::HS256);
-    critical.crit = Some(vec!["b64".to_owned()]);
-    let claims = json!({ "sub": "alice", "exp": at(300) });
-    let critical = encode(&critical, &claims, &EncodingKey::from_secret(SECRET)).unwrap();
-    create(&daemon, &with("aud", Value::Null), "Upload-Length: 5");
-    let elsewhere = "it is meant for another server";
-    for (permit, says) in [
-        (critical, "it demands in its header (crit) what is not known here"),
-        (with("aud", json!("uploads")), elsewhere),
-        (with("aud", json!(["uploads"])), elsewhere),
-        (with("aud", json!([])), elsewhere),
-        (with("aud", json!(5)), elsewhere),
-        (with("aud", json!({ "is": "uploads" })), elsewhere),
-        (with("exp", json!("2100-01-01")), "the claim exp is missing or no number"),
-        (with("exp", Value::Null), "the claim exp is missing or no number"),
-        (permit(json!({ "sub": "alice" })), "the claim exp is missing or no number"),
-        (with("nbf", json!("2000-01-01")), "the claim nbf is no number"),
-        (with("nbf", json!(at(300))), "it is not valid yet"),
-        (with("sub", json!("")), "it lacks the claim sub"),
-    ] {
-        let answer = ask(&daemon, &permit, "POST", daemon.base(), "Upload-Length: 5", b"");
-        let text = answer.expect_code(401, "ERR_UNAUTHORIZED").text();
-        assert!(text.ends_with(&format!("is not accepted: {says}\n")), "{says}: {text}");
-    }
 }
 
 #[test]
@@ -528,70 +383,4 @@ fn figures_beside_uploads_are_for_those_who_may_do_everything() {
     refused.expect_code(403, "ERR_FORBIDDEN");
     daemon.ask("GET", "/healthz", "", b"").expect(200);
     daemon.ask("GET", "/readyz", "", b"").expect(200);
-}
-
-#[test]
-fn each_client_creates_so_much_in_a_minute() {
-    let daemon = guarded(&["--max-creations-per-client", "3"]);
-    let base = daemon.base().to_owned();
-    let ask_for = |token: &str| ask(&daemon, token, "POST", &base, "Upload-Length: 5", b"");
-    for _ in 0..3 {
-        ask_for(ALICE).expect(201);
-    }
-    let refused = ask_for(ALICE).expect_code(429, "ERR_TOO_MANY_CREATIONS");
-    let wait: u32 = refused.header("retry-after").unwrap().parse().unwrap();
-    assert!((1..=20).contains(&wait), "{wait}");
-    ask_for(BOB).expect(201);
-    // By the other door it is the same Alice; and what she has begun she may finish.
-    ask(&daemon, ALICE, "POST", &chunk_path("new", 1), "", b"hello")
-        .expect_code(429, "ERR_TOO_MANY_CREATIONS");
-}
-
-#[test]
-fn clients_behind_a_proxy_are_told_apart_by_what_it_says() {
-    let daemon =
-        Daemon::start(&["--max-creations-per-client", "1", "--trusted-proxy", "127.0.0.1,10.0.0.0/8"]);
-    let from = |addresses: &str| {
-        let headers = format!("Upload-Length: 5\nX-Forwarded-For: {addresses}");
-        daemon.ask("POST", daemon.base(), &headers, b"").status
-    };
-    assert_eq!(from("192.0.2.1"), 201);
-    assert_eq!(from("192.0.2.1"), 429);
-    assert_eq!(from("192.0.2.99, 192.0.2.1, 10.1.1.1"), 429, "what stands before is anybody's invention");
-    assert_eq!(from("192.0.2.2"), 201);
-    assert_eq!(from("9.9.9.1, 192.0.2.3:4711"), 201);
-    assert_eq!(from("9.9.9.2, 192.0.2.3:4712"), 429, "some proxies tell the port");
-    assert_eq!(from("9.9.9.1, [2001:db8:1::1]:4711"), 201);
-    assert_eq!(from("9.9.9.2, [2001:db8:1::1]:4712"), 429);
-    assert_eq!(from("9.9.9.1, unknown, 10.1.1.1"), 201);
-    assert_eq!(from("9.9.9.2, unknown, 10.1.1.1"), 429, "what can't be read hides nobody");
-    assert_eq!(from("2001:db8::1"), 201);
-    assert_eq!(from("2001:db8::2"), 429, "an IPv6 network is one client");
-    // Who comes from this machine without a proxy is not limited.
-    for _ in 0..3 {
-        daemon.create("Upload-Length: 5");
-    }
-}
-
-#[test]
-fn each_client_sends_to_so_many_uploads_at_once() {
-    let daemon = guarded(&["--max-appends-per-client", "1"]);
-    let [first, second] = [0; 2].map(|_| create(&daemon, ALICE, "Upload-Length: 10"));
-    let head = format!("{}Upload-Offset: 0\n{OCTETS}", bearer(ALICE));
-    let mut wire = daemon.connect();
-    wire.send_head("PATCH", &first, &head, Some(10));
-    wire.send(b"hello");
-    daemon.wait_for_data(&first, 5);
-    // 423, because tus-js-client gives an upload up at 429.
-    let refused = daemon.ask("PATCH", &second, &head, &bytes(10)).expect_code(423, "ERR_TOO_MANY_APPENDS");
-    assert_eq!(refused.header("retry-after"), Some("5"));
-    let with_upload = format!("{}Upload-Length: 5\n{OCTETS}", bearer(ALICE));
-    daemon.ask("POST", daemon.base(), &with_upload, b"hello").expect_code(423, "ERR_TOO_MANY_APPENDS");
-    let chunk = ask(&daemon, ALICE, "POST", &chunk_path("many", 1), "", b"hello");
-    chunk.expect_code(429, "ERR_TOO_MANY_APPENDS");
-    // Who comes back on a new line takes his own place.
-    let onward = format!("{}Upload-Offset: 5\n{OCTETS}", bearer(ALICE));
-    daemon.ask("PATCH", &first, &onward, b"world").expect(204);
-    wire.answer().expect(423);
-    daemon.ask("PATCH", &second, &head, &bytes(10)).expect(204);
 }
