@@ -1,6 +1,7 @@
 //! tus-js-client, the engine of Uppy, under Node.
 
 use std::fs;
+use std::path::Path;
 
 use serde_json::{Value, json};
 
@@ -182,6 +183,15 @@ fn four_parts_at_once_survive_cuts() {
     }
 }
 
+/// Starts it, and kills it once the network has struck and it has written down where its upload is.
+fn kill_in_the_middle(scene: &Scene, spec: Value, storage: &Path) -> Option<()> {
+    let client = start(scene, spec)?;
+    scene.network.wait_for_a_fault();
+    eventually("the stored URL", || storage.metadata().is_ok_and(|meta| meta.len() > 2));
+    client.kill();
+    Some(())
+}
+
 #[test]
 fn a_killed_client_resumes_when_it_is_started_again() {
     let scene = Scene::new(6 * MIB, |number| match number {
@@ -190,10 +200,7 @@ fn a_killed_client_resumes_when_it_is_started_again() {
     });
     let storage = scene.path("urls.json");
     let spec = json!({ "storage": storage, "resume": true, "options": { "chunkSize": MIB } });
-    let Some(first) = start(&scene, spec.clone()) else { return };
-    scene.network.wait_for_a_fault();
-    eventually("the stored URL", || storage.metadata().is_ok_and(|meta| meta.len() > 2));
-    first.kill();
+    let Some(()) = kill_in_the_middle(&scene, spec.clone(), &storage) else { return };
 
     let told = run(&scene, spec).unwrap();
     assert_eq!((&told["how"], &told["previous"]), (&json!("success"), &json!(1)), "{told}");
@@ -214,10 +221,7 @@ fn trouble_of_the_server_does_not_make_it_start_from_zero() {
         json!({ "storage": storage, "resume": true, "options": options })
     };
     // It is ended while it waits.
-    let Some(first) = start(&scene, spec(&[600_000])) else { return };
-    scene.network.wait_for_a_fault();
-    eventually("the stored URL", || storage.metadata().is_ok_and(|meta| meta.len() > 2));
-    first.kill();
+    let Some(()) = kill_in_the_middle(&scene, spec(&[600_000]), &storage) else { return };
     // What came is recorded, and then the record can't be read.
     eventually("the end of the append", || scene.daemon.log().contains("interrupted"));
     let record = scene.daemon.record();
