@@ -121,8 +121,7 @@ impl Durable {
             fs::remove_file(path)?;
             drop(file);
             // Some file systems give room away again only when the removal is on the disk.
-            let dir = File::open(path.parent().unwrap_or(path))?;
-            Ok(while_waiting(|| syncfs(dir))?)
+            self.sync_file_system(path.parent().unwrap_or(path))
         };
         self.spare.lend(release, work)
     }
@@ -166,9 +165,10 @@ impl Durable {
 
     /// Makes everything on the file system of `dir` durable, whoever has written it.
     pub(super) fn sync_all(&self, dir: &Path) -> io::Result<()> {
-        if !self.syncs {
-            return Ok(());
-        }
+        if self.syncs { self.sync_file_system(dir) } else { Ok(()) }
+    }
+
+    fn sync_file_system(&self, dir: &Path) -> io::Result<()> {
         while_waiting(|| {
             let dir = File::open(dir)?;
             self.trust.sync(&dir, || Ok(syncfs(&dir)?))
