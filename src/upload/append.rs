@@ -39,13 +39,15 @@ impl<S: Store> Uploads<S> {
         // Before anything is disturbed.
         let upload = self.inner.store.peek(request.id).await?;
         self.check_owner(&upload)?;
-        let counted = self.count_append(self.inner.leases.holder(request.id).is_some()).await?;
         check_kind(&upload)?;
-        if upload.is_filling() && self.inner.leases.holder(request.id).is_some() {
+        let is_held = self.inner.leases.holder(request.id).is_some();
+        if upload.is_filling() && is_held {
             // Chunks that are under way are not broken for a request that is sure to be refused.
             self.check_offset(&upload, request.offset)?;
             self.check_end(&upload, request.body.len)?;
         }
+        // Last, because it may have to wait for its turn: what is refused anyway need not.
+        let counted = self.count_append(is_held).await?;
         self.append_counted(request, counted).await
     }
 

@@ -213,7 +213,7 @@ impl<S: Store> Uploads<S> {
     }
 
     async fn begin_filling(&self, filling: &Filling, number: u64) -> Result<(Lease, Upload), UploadError> {
-        if self.inner.lost.is_counted_on(filling.key, number) {
+        if self.inner.lost.meet(filling.key, number) {
             return Err(UploadError::ChunksGone);
         }
         let upload = self.create_filling(filling).await?;

@@ -48,14 +48,14 @@ impl<S: Store> Uploads<S> {
         let found = self.find(key).await?;
         if found.is_none() {
             // One that begins from the top says so by asking.
-            self.inner.lost.is_counted_on(key, number);
+            self.inner.lost.meet(key, number);
         }
         Ok(found)
     }
 
     /// A client's name leads to its upload until that expires; to a complete one for as long after its last byte, for the
     /// client that did not hear the last answer. After that the same name is a new upload.
-    pub(super) fn is_remembered(&self, upload: &Upload) -> bool {
+    fn is_remembered(&self, upload: &Upload) -> bool {
         upload.expires.is_none_or(|expires| expires > Timestamp::now()) || self.is_growing(upload)
     }
 }

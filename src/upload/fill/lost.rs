@@ -43,8 +43,9 @@ impl Lost {
         lost.push_back(Gone { key, runs });
     }
 
-    /// Whoever wants to know of this chunk, or sends it, counts on others that are gone. If it is one of those, he does not.
-    pub(in crate::upload) fn is_counted_on(&self, key: ClientKey, number: u64) -> bool {
+    /// Meets a client that wants to know of this chunk, or sends it. `true`: he counts on others that are gone. If it is one of
+    /// those he begins anew, and nothing is held against him any more.
+    pub(in crate::upload) fn meet(&self, key: ClientKey, number: u64) -> bool {
         let mut lost = self.lock();
         let Some((place, gone)) = lost.iter().enumerate().find(|(_, gone)| gone.key == key) else {
             return false;
